@@ -1,0 +1,1 @@
+//! Everything one may do with a secrets collection.

@@ -1,0 +1,1 @@
+//! Whether history was changed: audit records and their Merkle tree.

@@ -1,0 +1,1 @@
+//! A delivery into a process: environment, files, signals, masking.

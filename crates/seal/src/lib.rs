@@ -1,0 +1,1 @@
+//! How a value is sealed: root key, keyring, the record format.

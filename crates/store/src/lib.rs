@@ -1,0 +1,1 @@
+//! Where sealed values and audit records rest: SQL.
