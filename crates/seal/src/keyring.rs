@@ -1,0 +1,486 @@
+//! The keyring: the named, versioned keys of an instance, and everything that is done with them. A key's bytes are
+//! used here and never handed out; where the sealed keyring rests is not its business.
+//!
+//! ```text
+//! keyring row's sealed = record under the root key, label "strongroom keyring"; plaintext = entry ‖ entry ‖ …
+//! entry  = length of name(1) ‖ name ‖ version(4) ‖ key id(16) ‖ key(32), by rising name, then rising version
+//!
+//! wrapped collection key = record under master, label "strongroom collection-key"; plaintext = collection key(32)
+//! application's face     = record under the key derived from master by "strongroom application-face-key",
+//!                          label "strongroom application-face"; plaintext as given
+//! sealed audit record    = record under audit, label "strongroom audit-record"; plaintext as given
+//! mask's MAC             = mac(mask, "strongroom mask", application id, collection id, type, location, value id),
+//!                          its first 16 bytes
+//! digest of a value      = mac(digest, "strongroom value-digest", application's born id, value)
+//! digest of a face       = mac(digest, "strongroom face-digest", plain face)
+//! digest of contents     = mac(digest, "strongroom contents-digest", value, value, …)
+//! chain value            = mac(digest, "strongroom chain", previous chain value(32; none: empty), version(8),
+//!                          digest of face(32), digest of contents(32))
+//! ```
+//!
+//! with `mac` and derivation as in `keys.rs`. The names are `audit`, `digest`, `mask` and `master`, at least one
+//! version each. What is sealed or computed anew uses a name's highest version; what is opened names its key.
+
+use std::borrow::Borrow;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use strongroom_secrets::{ApplicationId, CollectionId, Mask, Place, SecretValue, ValueId};
+use zeroize::Zeroizing;
+
+use crate::collection::{CollectionIdentity, CollectionKey, FaceKey};
+use crate::context::{Context, Purpose};
+use crate::keys::{Key, KeyId};
+use crate::manifest::ManifestKey;
+use crate::random::RandomError;
+use crate::record::{self, OpenError, SealError};
+use crate::root::RootKey;
+
+/// The keys of an instance.
+#[derive(Debug)]
+pub struct Keyring {
+    instance: String,
+    // Invariant: rising by (name, version), every name there
+    // (`a_keyring_that_is_not_exactly_what_is_documented_is_refused`).
+    keys: Vec<NamedKey>,
+}
+
+/// The keyed digest of a plain face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaceDigest(pub(crate) [u8; 32]);
+
+/// The keyed digest of a version's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContentsDigest(pub(crate) [u8; 32]);
+
+impl Keyring {
+    /// New keys for a new instance.
+    ///
+    /// # Errors
+    /// [`RandomError`] when the operating system gives no random bytes.
+    pub fn random(instance: &str) -> Result<Self, RandomError> {
+        let named = |name: &Name| Key::random().map(|key| NamedKey { name: *name, version: 1, key });
+        let keys = Name::ALL.iter().map(named).collect::<Result<_, _>>()?;
+        Ok(Self { instance: instance.to_owned(), keys })
+    }
+
+    /// Seals the keyring under the root key, as this version of it.
+    ///
+    /// # Errors
+    /// [`SealError::Random`].
+    pub fn seal(&self, root: &RootKey, version: u64) -> Result<Vec<u8>, SealError> {
+        record::seal(&root.0, &keyring_context(&self.instance, version), &encode(&self.keys))
+    }
+
+    /// Opens what [`Keyring::seal`] made.
+    ///
+    /// # Errors
+    /// [`OpenError::OtherKey`] names the root key that is needed; see there for the rest.
+    pub fn open(sealed: &[u8], root: &RootKey, instance: &str, version: u64) -> Result<Self, OpenError> {
+        let bytes = record::open(&root.0, &keyring_context(instance, version), sealed)?;
+        let keys = parse(&bytes).ok_or(OpenError::Malformed)?;
+        Ok(Self { instance: instance.to_owned(), keys })
+    }
+
+    /// A new key for a collection, and the same key wrapped, to be stored as this version of it.
+    ///
+    /// # Errors
+    /// [`SealError::Random`].
+    pub fn new_collection_key(
+        &self,
+        collection: &CollectionIdentity<'_>,
+        key_version: u64,
+    ) -> Result<(CollectionKey, Vec<u8>), SealError> {
+        let key = Key::random()?;
+        let context = self.collection_key_context(collection, key_version);
+        let wrapped = record::seal(self.current(Name::Master), &context, key.expose())?;
+        Ok((CollectionKey::of(key, &self.instance, collection), wrapped))
+    }
+
+    /// The whole key of a collection, values included. To show a version, [`Keyring::open_face_key`] is enough.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_collection_key(
+        &self,
+        collection: &CollectionIdentity<'_>,
+        key_version: u64,
+        wrapped: &[u8],
+    ) -> Result<CollectionKey, OpenError> {
+        let context = self.collection_key_context(collection, key_version);
+        let master = self.named_by(Name::Master, wrapped)?;
+        let key = Key::parse(&record::open(master, &context, wrapped)?).ok_or(OpenError::Malformed)?;
+        Ok(CollectionKey::of(key, &self.instance, collection))
+    }
+
+    /// What a read needs: the keys of a collection's faces and of its manifest. The collection key is wiped before
+    /// this returns, the contents key is never derived, and neither can be derived from these two.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_face_key(
+        &self,
+        collection: &CollectionIdentity<'_>,
+        key_version: u64,
+        wrapped: &[u8],
+    ) -> Result<(FaceKey, ManifestKey), OpenError> {
+        let key = self.open_collection_key(collection, key_version, wrapped)?;
+        Ok((key.face_key(), key.manifest_key()))
+    }
+
+    /// Seals what may be shown of an application.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn seal_application_face(&self, born: &str, id: &str, face: &[u8]) -> Result<Vec<u8>, SealError> {
+        let key = application_face_key(self.current(Name::Master));
+        record::seal(&key, &self.application_face_context(born, id), face)
+    }
+
+    /// Opens what [`Keyring::seal_application_face`] made.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_application_face(
+        &self,
+        born: &str,
+        id: &str,
+        face: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let key = application_face_key(self.named_by(Name::Master, face)?);
+        record::open(&key, &self.application_face_context(born, id), face)
+    }
+
+    /// Seals an audit record for its place in a ledger.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn seal_audit_record(
+        &self,
+        ledger: u64,
+        seq: u64,
+        generation: &str,
+        audit_record: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
+        let ledger = ledger.to_string();
+        let context = self.audit_record_context(&ledger, seq, generation);
+        record::seal(self.current(Name::Audit), &context, audit_record)
+    }
+
+    /// Opens what [`Keyring::seal_audit_record`] made.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_audit_record(
+        &self,
+        ledger: u64,
+        seq: u64,
+        generation: &str,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let ledger = ledger.to_string();
+        let context = self.audit_record_context(&ledger, seq, generation);
+        record::open(self.named_by(Name::Audit, sealed)?, &context, sealed)
+    }
+
+    /// The mask of a stored value.
+    #[must_use]
+    pub fn mask(
+        &self,
+        application: &ApplicationId,
+        collection: &CollectionId,
+        place: &Place,
+        value_id: &ValueId,
+    ) -> Mask {
+        let mac = mask_mac(self.current(Name::Mask), application, collection, place, value_id);
+        Mask::from_parts(value_id.clone(), mac)
+    }
+
+    /// Whether this strongroom made that mask for exactly this place; compared in constant time. A mask names no key,
+    /// and clients keep masks for years, so every version of the mask key counts.
+    #[must_use]
+    pub fn is_mask_of(
+        &self,
+        application: &ApplicationId,
+        collection: &CollectionId,
+        place: &Place,
+        mask: &Mask,
+    ) -> bool {
+        self.keys.iter().filter(|named| named.name == Name::Mask).any(|named| {
+            let mac = mask_mac(&named.key, application, collection, place, mask.value_id());
+            verify_slices_are_equal(&mac, mask.mac()).is_ok()
+        })
+    }
+
+    /// The keyed digest of a value, equal for equal values of one application: what blind diff compares.
+    #[must_use]
+    pub fn digest(&self, application_born: &str, value: &SecretValue) -> [u8; 32] {
+        let fields = [application_born.as_bytes(), value.expose().as_bytes()];
+        self.current(Name::Digest).mac("strongroom value-digest", fields)
+    }
+
+    /// The keyed digest of a plain face, for its chain value.
+    #[must_use]
+    pub fn digest_of_face(&self, face: &[u8]) -> FaceDigest {
+        FaceDigest(self.current(Name::Digest).mac("strongroom face-digest", [face]))
+    }
+
+    /// The keyed digest of a version's values, in their order, for its chain value.
+    #[must_use]
+    pub fn digest_of_contents<V: Borrow<SecretValue>>(&self, values: &[V]) -> ContentsDigest {
+        let fields = values.iter().map(|value| value.borrow().expose().as_bytes());
+        ContentsDigest(self.current(Name::Digest).mac("strongroom contents-digest", fields))
+    }
+
+    /// The chain value of a version: fixes its plaintext and, through the previous value, all before it. It does not
+    /// depend on collection keys, so their rotation does not move it.
+    #[must_use]
+    pub fn chain(
+        &self,
+        previous: Option<&[u8; 32]>,
+        version: u64,
+        face: &FaceDigest,
+        contents: &ContentsDigest,
+    ) -> [u8; 32] {
+        let previous = previous.map_or(&[][..], |chain| &chain[..]);
+        let fields = [previous, &version.to_be_bytes(), &face.0, &contents.0];
+        self.current(Name::Digest).mac("strongroom chain", fields)
+    }
+
+    fn current(&self, name: Name) -> &Key {
+        let newest = self.keys.iter().rfind(|named| named.name == name);
+        &newest.expect("every name is there, by this type's invariant").key
+    }
+
+    /// The version of a key that a record names.
+    fn named_by(&self, name: Name, record: &[u8]) -> Result<&Key, OpenError> {
+        let key_id = record::key_id_of(record)?;
+        let named = self.keys.iter().find(|named| named.name == name && named.key.id() == key_id);
+        named.map(|named| &named.key).ok_or(OpenError::OtherKey { key_id })
+    }
+
+    fn collection_key_context<'a>(
+        &'a self,
+        collection: &CollectionIdentity<'a>,
+        key_version: u64,
+    ) -> Context<'a> {
+        Context {
+            application: collection.application,
+            collection: collection.born,
+            object: collection.id,
+            version: key_version,
+            ..Context::of_instance(Purpose::CollectionKey, &self.instance)
+        }
+    }
+
+    fn application_face_context<'a>(&'a self, born: &'a str, id: &'a str) -> Context<'a> {
+        Context {
+            application: born,
+            object: id,
+            ..Context::of_instance(Purpose::ApplicationFace, &self.instance)
+        }
+    }
+
+    fn audit_record_context<'a>(&'a self, ledger: &'a str, seq: u64, generation: &'a str) -> Context<'a> {
+        Context {
+            object: ledger,
+            version: seq,
+            generation,
+            ..Context::of_instance(Purpose::AuditRecord, &self.instance)
+        }
+    }
+}
+
+fn keyring_context(instance: &str, version: u64) -> Context<'_> {
+    Context { version, ..Context::of_instance(Purpose::Keyring, instance) }
+}
+
+fn application_face_key(master: &Key) -> Key {
+    master.derive("strongroom application-face-key")
+}
+
+fn mask_mac(
+    key: &Key,
+    application: &ApplicationId,
+    collection: &CollectionId,
+    place: &Place,
+    value_id: &ValueId,
+) -> [u8; 16] {
+    let fields = [
+        application.as_str(),
+        collection.as_str(),
+        place.secret_type().as_str(),
+        place.location(),
+        value_id.as_str(),
+    ];
+    let mac = key.mac("strongroom mask", fields.map(str::as_bytes));
+    *mac.first_chunk().expect("32 bytes hold 16")
+}
+
+#[derive(Debug)]
+struct NamedKey {
+    name: Name,
+    version: u32,
+    key: Key,
+}
+
+/// What a key of the keyring is for. In the order of their texts, which is the order of the entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    Audit,
+    Digest,
+    Mask,
+    Master,
+}
+
+impl Name {
+    const ALL: [Self; 4] = [Self::Audit, Self::Digest, Self::Mask, Self::Master];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Digest => "digest",
+            Self::Mask => "mask",
+            Self::Master => "master",
+        }
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.as_str().as_bytes() == text)
+    }
+}
+
+fn encode(keys: &[NamedKey]) -> Zeroizing<Vec<u8>> {
+    let length = |named: &NamedKey| 1 + named.name.as_str().len() + 4 + KeyId::LENGTH + Key::LENGTH;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(keys.iter().map(length).sum()));
+    for named in keys {
+        let name = named.name.as_str();
+        bytes.push(u8::try_from(name.len()).expect("names are short"));
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(&named.version.to_be_bytes());
+        bytes.extend_from_slice(named.key.id().as_bytes());
+        bytes.extend_from_slice(named.key.expose());
+    }
+    bytes
+}
+
+/// `None` unless these are exactly the bytes that [`encode`] makes. A name from a later version is refused as well:
+/// a keyring that was sealed again without it would have lost a key.
+fn parse(bytes: &[u8]) -> Option<Vec<NamedKey>> {
+    let mut rest = bytes;
+    let mut keys: Vec<NamedKey> = Vec::new();
+    while let Some(length) = rest.split_off_first() {
+        let name = Name::parse(rest.split_off(..usize::from(*length))?)?;
+        let version = u32::from_be_bytes(*rest.split_off(..4)?.first_chunk()?);
+        let id = rest.split_off(..KeyId::LENGTH)?;
+        let key = Key::parse(rest.split_off(..Key::LENGTH)?)?;
+        let rises = keys.last().is_none_or(|last| (last.name, last.version) < (name, version));
+        if !rises || key.id().as_bytes() != id {
+            return None;
+        }
+        keys.push(NamedKey { name, version, key });
+    }
+    Name::ALL.iter().all(|name| keys.iter().any(|named| named.name == *name)).then_some(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyring() -> Keyring {
+        Keyring::random("instance").expect("the system draws")
+    }
+
+    fn named(name: Name, version: u32) -> NamedKey {
+        NamedKey { name, version, key: Key::random().expect("the system draws") }
+    }
+
+    #[test]
+    fn names_rise_in_the_order_of_their_texts() {
+        assert!(Name::ALL.is_sorted_by(|one, next| one < next && one.as_str() < next.as_str()));
+    }
+
+    #[test]
+    fn a_keyring_reads_back_as_itself() {
+        let keys = keyring().keys;
+        let bytes = encode(&keys);
+        assert_eq!(bytes.capacity(), bytes.len());
+        let read = parse(&bytes).expect("just encoded");
+        assert_eq!(encode(&read), bytes);
+    }
+
+    #[test]
+    fn a_keyring_that_is_not_exactly_what_is_documented_is_refused() {
+        let check = |change: &dyn Fn(&mut Vec<NamedKey>)| {
+            let mut keys = keyring().keys;
+            change(&mut keys);
+            assert!(parse(&encode(&keys)).is_none());
+        };
+        check(&|keys| keys.clear());
+        check(&|keys| keys.truncate(3));
+        check(&|keys| keys.swap(0, 1));
+        check(&|keys| keys.push(named(Name::Master, 1)));
+        check(&|keys| keys.push(named(Name::Master, 0)));
+
+        let whole = encode(&keyring().keys);
+        for length in 0..whole.len() {
+            assert!(parse(&whole[..length]).is_none(), "{length}");
+        }
+        let mut longer = whole.to_vec();
+        longer.push(0);
+        assert!(parse(&longer).is_none());
+        let mut unknown_name = whole.to_vec();
+        unknown_name[1] = b'x';
+        assert!(parse(&unknown_name).is_none());
+        let mut damaged_key = whole.to_vec();
+        *damaged_key.last_mut().expect("not empty") ^= 1;
+        assert!(parse(&damaged_key).is_none());
+    }
+
+    #[test]
+    fn a_new_master_seals_and_the_old_one_still_opens() {
+        let identity = CollectionIdentity { application: "app-born", born: "born", id: "licences" };
+        let mut keyring = keyring();
+        let (_, old) = keyring.new_collection_key(&identity, 1).expect("the system draws");
+        keyring.keys.push(named(Name::Master, 2));
+        let keys = parse(&encode(&keyring.keys)).expect("a later version of a known name");
+        let keyring = Keyring { keys, ..keyring };
+        let (_, new) = keyring.new_collection_key(&identity, 1).expect("the system draws");
+        assert_eq!(record::key_id_of(&new), Ok(keyring.keys[4].key.id()));
+        assert!(keyring.open_collection_key(&identity, 1, &old).is_ok());
+        assert!(keyring.open_collection_key(&identity, 1, &new).is_ok());
+    }
+
+    #[test]
+    fn a_mask_holds_when_the_mask_key_has_a_successor() {
+        let application = ApplicationId::parse("routing").expect("an id");
+        let collection = CollectionId::parse("licences").expect("an id");
+        let place = Place::parse(strongroom_secrets::SecretType::Env, "API_KEY").expect("a name");
+        let mut keyring = keyring();
+        let mask = keyring.mask(&application, &collection, &place, &ValueId::from_random([1; 10]));
+        keyring.keys.insert(3, named(Name::Mask, 2));
+        assert!(keyring.is_mask_of(&application, &collection, &place, &mask));
+        let newer = keyring.mask(&application, &collection, &place, &ValueId::from_random([1; 10]));
+        assert_ne!(newer, mask);
+        assert!(keyring.is_mask_of(&application, &collection, &place, &newer));
+    }
+
+    #[test]
+    fn a_record_of_one_named_key_is_not_tried_with_another() {
+        let keyring = keyring();
+        let sealed = keyring.seal_audit_record(0, 1, "1-abcdefgh", b"who did what").expect("short");
+        let audit = keyring.current(Name::Audit).id();
+        let error = keyring.open_application_face("born", "id", &sealed).expect_err("no face");
+        assert_eq!(error, OpenError::OtherKey { key_id: audit });
+    }
+
+    #[test]
+    fn a_keyring_never_prints() {
+        let keyring = keyring();
+        let shown = format!("{keyring:?}");
+        assert_eq!(shown.matches("***").count(), 4, "{shown}");
+        for named in &keyring.keys {
+            assert!(!shown.contains(&data_encoding::HEXLOWER.encode(named.key.expose())));
+            assert!(!shown.contains(&format!("{:?}", named.key.expose())));
+        }
+    }
+}

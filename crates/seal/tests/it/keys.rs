@@ -1,0 +1,142 @@
+//! Slot key, root key, keyring, collection key: each opens with its own key, for its own place, and never prints.
+
+use data_encoding::HEXLOWER;
+use strongroom_seal::{CollectionIdentity, KeyId, Keyring, OpenError, RootKey, SlotKey, keyfile};
+
+pub(crate) const COLLECTION: CollectionIdentity<'static> =
+    CollectionIdentity { application: "application-born", born: "collection-born", id: "licences" };
+
+fn slot_key() -> SlotKey {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    keyfile::create(&folder.path().join("room.key"), &folder.path().join("data")).expect("a new path")
+}
+
+fn named_key(error: OpenError) -> KeyId {
+    match error {
+        OpenError::OtherKey { key_id } => key_id,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn the_way_from_a_slot_to_a_collection_opens_again() {
+    let slot = slot_key();
+    let root = RootKey::random().expect("the system draws");
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let (key, wrapped_key) = keyring.new_collection_key(&COLLECTION, 1).expect("the system draws");
+    let face = key.face_key().seal(1, "1-abcdefgh", b"what may be shown").expect("short");
+    let wrapped_root = root.wrap(&slot, "instance").expect("the system draws");
+    let sealed_keyring = keyring.seal(&root, 1).expect("the system draws");
+
+    let root_again = RootKey::open(&wrapped_root, &slot, "instance").expect("its own slot");
+    assert_eq!(root_again.id(), root.id());
+    let keyring = Keyring::open(&sealed_keyring, &root_again, "instance", 1).expect("its own root key");
+    let (face_key, _) = keyring.open_face_key(&COLLECTION, 1, &wrapped_key).expect("its own keyring");
+    assert_eq!(*face_key.open(1, "1-abcdefgh", &face).expect("its own key"), b"what may be shown");
+}
+
+#[test]
+fn several_slots_open_one_root_key() {
+    let root = RootKey::random().expect("the system draws");
+    for slot in [slot_key(), slot_key()] {
+        let wrapped = root.wrap(&slot, "instance").expect("the system draws");
+        assert_eq!(RootKey::open(&wrapped, &slot, "instance").expect("its own slot").id(), root.id());
+    }
+}
+
+#[test]
+fn a_wrong_key_is_told_which_key_is_needed() {
+    let (slot, other_slot) = (slot_key(), slot_key());
+    let root = RootKey::random().expect("the system draws");
+    let wrapped = root.wrap(&slot, "instance").expect("the system draws");
+    let error = RootKey::open(&wrapped, &other_slot, "instance").expect_err("another slot");
+    assert_eq!(named_key(error), slot.id());
+
+    let sealed =
+        Keyring::random("instance").expect("the system draws").seal(&root, 1).expect("the system draws");
+    let other_root = RootKey::random().expect("the system draws");
+    let error = Keyring::open(&sealed, &other_root, "instance", 1).expect_err("another root key");
+    assert_eq!(named_key(error), root.id());
+    assert!(error.to_string().contains(&root.id().to_string()), "{error}");
+}
+
+#[test]
+fn nothing_opens_in_another_instance_or_as_another_version() {
+    let slot = slot_key();
+    let root = RootKey::random().expect("the system draws");
+    let wrapped = root.wrap(&slot, "instance").expect("the system draws");
+    assert_eq!(RootKey::open(&wrapped, &slot, "other").err(), Some(OpenError::NotAuthentic));
+    let sealed =
+        Keyring::random("instance").expect("the system draws").seal(&root, 1).expect("the system draws");
+    assert_eq!(Keyring::open(&sealed, &root, "other", 1).err(), Some(OpenError::NotAuthentic));
+    assert_eq!(Keyring::open(&sealed, &root, "instance", 2).err(), Some(OpenError::NotAuthentic));
+}
+
+#[test]
+fn a_collection_key_opens_for_its_own_collection_only() {
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let (_, wrapped) = keyring.new_collection_key(&COLLECTION, 1).expect("the system draws");
+    let others = [
+        CollectionIdentity { application: "other", ..COLLECTION },
+        CollectionIdentity { born: "other", ..COLLECTION },
+        CollectionIdentity { id: "other", ..COLLECTION },
+    ];
+    for other in others {
+        let error = keyring.open_collection_key(&other, 1, &wrapped).expect_err("another collection");
+        assert_eq!(error, OpenError::NotAuthentic, "{other:?}");
+        assert!(keyring.open_face_key(&other, 1, &wrapped).is_err());
+    }
+    assert_eq!(keyring.open_collection_key(&COLLECTION, 2, &wrapped).err(), Some(OpenError::NotAuthentic));
+}
+
+#[test]
+fn an_application_face_opens_for_its_own_application_only() {
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let sealed = keyring.seal_application_face("born", "routing", b"a name").expect("short");
+    assert_eq!(*keyring.open_application_face("born", "routing", &sealed).expect("its own"), b"a name");
+    for (born, id) in [("other", "routing"), ("born", "other"), ("routing", "born")] {
+        let error = keyring.open_application_face(born, id, &sealed).expect_err("another application");
+        assert_eq!(error, OpenError::NotAuthentic);
+    }
+}
+
+#[test]
+fn an_audit_record_opens_at_its_own_place_only() {
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let sealed = keyring.seal_audit_record(0, 10, "1-abcdefgh", b"who did what").expect("short");
+    let opened = keyring.open_audit_record(0, 10, "1-abcdefgh", &sealed).expect("its own place");
+    assert_eq!(*opened, b"who did what");
+    for (ledger, seq, generation) in [(1, 10, "1-abcdefgh"), (0, 11, "1-abcdefgh"), (0, 10, "2-abcdefgh")] {
+        let error = keyring.open_audit_record(ledger, seq, generation, &sealed).expect_err("another place");
+        assert_eq!(error, OpenError::NotAuthentic);
+    }
+}
+
+#[test]
+fn keys_never_print() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("room.key");
+    let slot = keyfile::create(&path, &folder.path().join("data")).expect("a new path");
+    let text = std::fs::read_to_string(&path).expect("readable");
+    let base64 = text.trim_end().rsplit(' ').next().expect("four words");
+    let bytes = data_encoding::BASE64URL_NOPAD.decode(base64.as_bytes()).expect("just written");
+
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let (key, _) = keyring.new_collection_key(&COLLECTION, 1).expect("the system draws");
+    let shown = [
+        format!("{slot:?} {slot:#?}"),
+        format!("{:?}", RootKey::random()),
+        format!("{keyring:?}"),
+        format!("{key:?}"),
+        format!("{:?}", key.face_key()),
+        format!("{:?}", key.contents_key()),
+        format!("{:?}", key.manifest_key()),
+    ];
+    for text in &shown {
+        assert!(text.contains("***"), "{text}");
+        assert!(!text.contains(char::is_control) || text.starts_with("SlotKey"), "{text}");
+    }
+    assert!(!shown[0].contains(base64));
+    assert!(!shown[0].contains(&HEXLOWER.encode(&bytes)));
+    assert!(!shown[0].contains(&format!("{}, {}, {}", bytes[0], bytes[1], bytes[2])));
+}

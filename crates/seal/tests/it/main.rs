@@ -1,0 +1,5 @@
+//! What this crate promises to those who use it, through its public face only.
+
+mod keyfile;
+mod keys;
+mod versions;
