@@ -1,1 +1,31 @@
-//! Where sealed values and audit records rest: SQL.
+//! Where sealed values and audit records rest: SQL. The only crate that knows a database.
+//!
+//! To this crate every sealed thing is bytes, every id is text and every time is a number that the caller
+//! made. It cannot open a value, because it does not depend on the crate that has the cipher; it does not
+//! know who may do what.
+//!
+//! A [`Store`] answers reads, one statement each. A [`Transaction`] changes it: everything lands together or
+//! not at all, and only a commit yields [`Committed`], the proof that the change and its audit record are
+//! durable.
+
+mod dialect;
+mod folder;
+mod migrations;
+mod open;
+mod reads;
+mod rows;
+mod session;
+mod sqlite;
+mod statements;
+mod store;
+mod transaction;
+mod value;
+
+pub use open::OpenError;
+pub use rows::{
+    ApplicationRow, CollectionRow, Head, InstanceRow, KeyringRow, RecordFilter, RecordRow, SlotRow,
+    VersionFace, VersionRow,
+};
+pub use session::StoreError;
+pub use store::Store;
+pub use transaction::{ChangeError, CommitError, Committed, Transaction};

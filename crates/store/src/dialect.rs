@@ -1,0 +1,65 @@
+//! Where databases differ in words: parameters, the name of bytes, the collation of keys. The only such file;
+//! it knows no table and no statement of ours.
+
+/// Whose words to use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Dialect {
+    Sqlite,
+}
+
+impl Dialect {
+    /// Writes a statement of ours in this database's words.
+    ///
+    /// `$1` is a *name* in SQLite and numbered by its first appearance, so `SET v = $2 WHERE id = $1` would
+    /// swap the two; `?1` means the first parameter wherever it stands.
+    pub(crate) fn write(self, sql: &str) -> String {
+        match self {
+            Self::Sqlite => {
+                let sql = number_parameters(sql);
+                sql.replace("{bytes}", "BLOB").replace("{bytewise}", "COLLATE BINARY")
+            }
+        }
+    }
+
+    /// What the first migration does besides our own tables: leaves the mark by which [`crate::sqlite`] knows
+    /// its own.
+    pub(crate) fn mark(self) -> &'static str {
+        match self {
+            Self::Sqlite => crate::sqlite::MARK,
+        }
+    }
+
+    /// Answers one row with how many tables named `layout` there are.
+    pub(crate) fn count_layouts(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = 'layout'",
+        }
+    }
+}
+
+fn number_parameters(sql: &str) -> String {
+    let mut written = String::with_capacity(sql.len());
+    let mut rest = sql.chars().peekable();
+    while let Some(letter) = rest.next() {
+        let parameter = letter == '$' && rest.peek().is_some_and(char::is_ascii_digit);
+        written.push(if parameter { '?' } else { letter });
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_numbers_and_words_are_the_databases() {
+        check("SELECT $2, $1", "SELECT ?2, ?1");
+        check("v = $10 AND w = $1", "v = ?10 AND w = ?1");
+        check("SELECT '$', 5$", "SELECT '$', 5$");
+        check("a {bytes} NOT NULL, b TEXT {bytewise}", "a BLOB NOT NULL, b TEXT COLLATE BINARY");
+    }
+
+    fn check(ours: &str, sqlite: &str) {
+        assert_eq!(Dialect::Sqlite.write(ours), sqlite);
+    }
+}

@@ -1,0 +1,410 @@
+//! A change: everything in it lands together with its audit record, or not at all. What a change consists of
+//! is decided elsewhere; here is only that nobody else's change is overwritten and that no failure goes
+//! unnoticed.
+
+use strongroom_ledger::tree::Frontier;
+use tokio::sync::MutexGuard;
+
+use crate::rows::{
+    ApplicationRow, CollectionRow, Head, InstanceRow, KeyringRow, RecordRow, SlotRow, VersionFace, VersionRow,
+};
+use crate::session::{Failure, Session, StoreError};
+use crate::statements;
+use crate::value::{Value, values};
+
+/// A change of one ledger, alone in this process and, on one database file, in the world.
+///
+/// Dropped without [`Transaction::commit`] it never happened, also when a future of it is dropped half way.
+/// After any of its methods answered with an error it is lost: all others answer [`StoreError::Abandoned`],
+/// and it cannot be committed.
+pub struct Transaction<'a> {
+    session: MutexGuard<'a, Session>,
+    ledger: u32,
+    // Invariant: true from before each statement until its success was seen, so that neither an error that
+    // the caller overlooked nor a dropped future is followed by a commit
+    // (`a_change_with_a_failed_step_cannot_be_committed`).
+    failed: bool,
+    ended: bool,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) async fn begin(session: MutexGuard<'a, Session>, ledger: u32) -> Result<Self, StoreError> {
+        // Ours before it has begun: when this future is dropped while it waits, the destructor still rolls
+        // back.
+        let transaction = Self { session, ledger, failed: false, ended: false };
+        transaction.session.begin().await?;
+        Ok(transaction)
+    }
+
+    /// Makes everything durable, and says so with the only token that proves it.
+    pub async fn commit(mut self) -> Result<Committed, CommitError> {
+        self.start().map_err(CommitError::Refused)?;
+        self.session.commit().await?;
+        self.ended = true;
+        Ok(Committed(()))
+    }
+
+    /// The end of the ledger, which nobody moves before this change ends.
+    pub async fn head(&mut self) -> Result<Option<Head>, StoreError> {
+        self.start()?;
+        let head = self.session.head(self.ledger).await?;
+        Ok(self.done(head))
+    }
+
+    /// The instance, in ledger 0; none until it was inserted.
+    pub async fn instance(&mut self) -> Result<Option<InstanceRow>, StoreError> {
+        self.start()?;
+        let instance = self.session.instance(self.ledger).await?;
+        Ok(self.done(instance))
+    }
+
+    /// The live application with this id.
+    pub async fn application(&mut self, id: &str) -> Result<Option<ApplicationRow>, StoreError> {
+        self.start()?;
+        let application = self.session.application(self.ledger, id).await?;
+        Ok(self.done(application))
+    }
+
+    /// The live collection with this id in the application with this born id, and its current version.
+    pub async fn current(
+        &mut self,
+        application: &str,
+        id: &str,
+    ) -> Result<Option<(CollectionRow, VersionRow)>, StoreError> {
+        self.start()?;
+        let current = self.session.current(self.ledger, application, id).await?;
+        Ok(self.done(current))
+    }
+
+    /// The same, without the values.
+    pub async fn current_face(
+        &mut self,
+        application: &str,
+        id: &str,
+    ) -> Result<Option<(CollectionRow, VersionFace)>, StoreError> {
+        self.start()?;
+        let current = self.session.current_face(self.ledger, application, id).await?;
+        Ok(self.done(current))
+    }
+
+    /// The same collection, and what may be shown of one version of it; none when that version never was or
+    /// is not kept.
+    pub async fn version_face(
+        &mut self,
+        application: &str,
+        id: &str,
+        version: u64,
+    ) -> Result<Option<(CollectionRow, Option<VersionFace>)>, StoreError> {
+        self.start()?;
+        let version = self.session.version_face(self.ledger, application, id, version).await?;
+        Ok(self.done(version))
+    }
+
+    /// The same collection, and one version of it; none when that version never was or is not kept.
+    pub async fn version(
+        &mut self,
+        application: &str,
+        id: &str,
+        version: u64,
+    ) -> Result<Option<(CollectionRow, Option<VersionRow>)>, StoreError> {
+        self.start()?;
+        let version = self.session.version(self.ledger, application, id, version).await?;
+        Ok(self.done(version))
+    }
+
+    /// All kept versions of the collection with this born id, oldest first, without their values.
+    pub async fn versions(&mut self, collection: &str) -> Result<Vec<VersionFace>, StoreError> {
+        self.start()?;
+        let versions = self.session.versions(self.ledger, collection).await?;
+        Ok(self.done(versions))
+    }
+
+    /// Inserts the instance. There is one.
+    pub async fn insert_instance(&mut self, row: &InstanceRow) -> Result<(), ChangeError> {
+        let InstanceRow { id, generation, created_at, limit_secrets, limit_bytes } = row;
+        let generation = generation.to_string();
+        let values = values![self.ledger, id.as_str(), generation, *created_at, *limit_secrets, *limit_bytes];
+        self.insert(statements::INSERT_INSTANCE, values).await
+    }
+
+    /// Inserts a slot.
+    pub async fn insert_slot(&mut self, row: &SlotRow) -> Result<(), ChangeError> {
+        let SlotRow { key_id, kind, source, wrapped } = row;
+        let values =
+            values![self.ledger, key_id.as_str(), kind.as_str(), source.as_str(), wrapped.as_slice()];
+        self.insert(statements::INSERT_SLOT, values).await
+    }
+
+    /// Inserts a version of the keyring.
+    pub async fn insert_keyring(&mut self, row: &KeyringRow) -> Result<(), ChangeError> {
+        let values = values![self.ledger, row.version, row.sealed.as_slice()];
+        self.insert(statements::INSERT_KEYRING, values).await
+    }
+
+    /// Begins the ledger.
+    pub async fn insert_head(&mut self, head: &Head) -> Result<(), ChangeError> {
+        let Head { generation, frontier } = head;
+        let values = values![self.ledger, frontier.size(), generation.to_string(), frontier.to_bytes()];
+        self.insert(statements::INSERT_HEAD, values).await
+    }
+
+    /// Appends a record to the ledger: `frontier` is the ledger's with the record's leaf appended.
+    ///
+    /// [`ChangeError::Moved`] when the ledger does not end where this record begins, or belongs to another
+    /// generation.
+    pub async fn append(&mut self, record: &RecordRow, frontier: &Frontier) -> Result<(), ChangeError> {
+        let RecordRow { seq, time, application_id, collection_id, generation, leaf, sealed } = record;
+        if seq.checked_add(1) != Some(frontier.size()) {
+            self.failed = true;
+            return Err(ChangeError::Moved);
+        }
+        let row = values![
+            self.ledger,
+            *seq,
+            *time,
+            application_id.as_str(),
+            collection_id.as_str(),
+            generation.to_string(),
+            leaf.0.as_slice(),
+            sealed.as_slice(),
+        ];
+        // A record at this place, and a head at another: both say that somebody else was here first.
+        self.insert(statements::INSERT_RECORD, row).await.map_err(|error| match error {
+            ChangeError::Exists => ChangeError::Moved,
+            other => other,
+        })?;
+        let head = values![self.ledger, frontier.size(), frontier.to_bytes(), *seq, generation.to_string()];
+        match self.execute(statements::ADVANCE_HEAD, head).await? {
+            1 => Ok(()),
+            _ => self.fail(ChangeError::Moved),
+        }
+    }
+
+    /// Inserts an application. [`ChangeError::Exists`] when a live one has its id.
+    pub async fn insert_application(&mut self, row: &ApplicationRow) -> Result<(), ChangeError> {
+        let ApplicationRow { id, tombstone, born, created_at, updated_at, deleted_at, face } = row;
+        let values = values![
+            self.ledger,
+            id.as_str(),
+            tombstone.as_str(),
+            born.as_str(),
+            *created_at,
+            *updated_at,
+            *deleted_at,
+            face.as_slice(),
+        ];
+        self.insert(statements::INSERT_APPLICATION, values).await
+    }
+
+    /// Turns a live application into a tombstone, with the face of one; its id is free at once. Its collections
+    /// stay as they are: they are found through it only.
+    pub async fn bury_application(
+        &mut self,
+        id: &str,
+        born: &str,
+        deleted_at: i64,
+        face: &[u8],
+    ) -> Result<(), ChangeError> {
+        let values = values![self.ledger, id, born, deleted_at, face];
+        match self.execute(statements::BURY_APPLICATION, values).await? {
+            1 => Ok(()),
+            _ => self.fail(ChangeError::Gone),
+        }
+    }
+
+    /// Inserts a collection. [`ChangeError::Exists`] when a live one of its application has its id.
+    pub async fn insert_collection(&mut self, row: &CollectionRow) -> Result<(), ChangeError> {
+        let values = values![
+            self.ledger,
+            row.application.as_str(),
+            row.id.as_str(),
+            row.tombstone.as_str(),
+            row.born.as_str(),
+            row.created_at,
+            row.updated_at,
+            row.deleted_at,
+            row.epoch,
+            row.version,
+            row.oldest_version,
+            row.oldest_chain.as_slice(),
+            row.key_version,
+            row.wrapped_key.as_slice(),
+            row.manifest.as_slice(),
+        ];
+        self.insert(statements::INSERT_COLLECTION, values).await
+    }
+
+    /// Replaces what changes in a live collection, if it is still at `expected_epoch`.
+    pub async fn update_collection(
+        &mut self,
+        row: &CollectionRow,
+        expected_epoch: u64,
+    ) -> Result<(), ChangeError> {
+        let values = values![
+            self.ledger,
+            row.born.as_str(),
+            expected_epoch,
+            row.updated_at,
+            row.epoch,
+            row.version,
+            row.oldest_version,
+            row.oldest_chain.as_slice(),
+            row.key_version,
+            row.wrapped_key.as_slice(),
+            row.manifest.as_slice(),
+        ];
+        self.change_collection(statements::UPDATE_COLLECTION, &row.born, values).await
+    }
+
+    /// Turns a live collection into a tombstone, if it is still at `expected_epoch`; its id is free at once.
+    /// The epoch goes up by one, which `manifest` must already say.
+    pub async fn bury_collection(
+        &mut self,
+        born: &str,
+        expected_epoch: u64,
+        deleted_at: i64,
+        manifest: &[u8],
+    ) -> Result<(), ChangeError> {
+        let epoch = expected_epoch.saturating_add(1);
+        let values = values![self.ledger, born, expected_epoch, deleted_at, epoch, manifest];
+        self.change_collection(statements::BURY_COLLECTION, born, values).await
+    }
+
+    /// Inserts a version of the collection with this born id.
+    pub async fn insert_version(&mut self, collection: &str, row: &VersionRow) -> Result<(), ChangeError> {
+        let VersionRow {
+            face: VersionFace { version, created_at, generation, face, contents_commitment, chain },
+            contents,
+        } = row;
+        let values = values![
+            self.ledger,
+            collection,
+            *version,
+            *created_at,
+            generation.to_string(),
+            face.as_slice(),
+            contents_commitment.as_slice(),
+            chain.as_slice(),
+            contents.as_slice(),
+        ];
+        self.insert(statements::INSERT_VERSION, values).await
+    }
+
+    /// Destroys the versions of a collection below `below`, and says how many those were.
+    pub async fn prune_versions(&mut self, collection: &str, below: u64) -> Result<u64, ChangeError> {
+        self.execute(statements::PRUNE_VERSIONS, values![self.ledger, collection, below]).await
+    }
+
+    /// The next version number of a collection id, from 1: it goes on where it was, whatever was buried or
+    /// destroyed.
+    pub async fn next_version(
+        &mut self,
+        application_id: &str,
+        collection_id: &str,
+    ) -> Result<u64, ChangeError> {
+        self.start()?;
+        let values = values![self.ledger, application_id, collection_id];
+        let mut rows = self.session.query(statements::NEXT_VERSION, values).await?;
+        let row = rows.first_mut().ok_or_else(|| StoreError::damaged("a version counter gives no number"))?;
+        let version = row.count()?;
+        Ok(self.done(version))
+    }
+
+    /// Carries out a statement on one live collection, and says what is there instead when it met none.
+    async fn change_collection(
+        &mut self,
+        sql: &str,
+        born: &str,
+        values: Vec<Value>,
+    ) -> Result<(), ChangeError> {
+        if self.execute(sql, values).await? == 1 {
+            return Ok(());
+        }
+        self.start()?;
+        let live = self.session.query(statements::LIVE_EPOCH, values![self.ledger, born]).await?;
+        Err(if live.is_empty() { ChangeError::Gone } else { ChangeError::Moved })
+    }
+
+    async fn insert(&mut self, sql: &str, values: Vec<Value>) -> Result<(), ChangeError> {
+        match self.execute(sql, values).await? {
+            1 => Ok(()),
+            // A statement that inserts one row inserts it or fails; a database that does neither is not to be
+            // trusted.
+            _ => self.fail(StoreError::damaged("an insert left no row").into()),
+        }
+    }
+
+    async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, ChangeError> {
+        self.start()?;
+        let rows = self.session.execute(sql, values).await?;
+        Ok(self.done(rows))
+    }
+
+    fn start(&mut self) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(StoreError::Abandoned);
+        }
+        self.failed = true;
+        Ok(())
+    }
+
+    fn done<T>(&mut self, answer: T) -> T {
+        self.failed = false;
+        answer
+    }
+
+    fn fail<T>(&mut self, error: ChangeError) -> Result<T, ChangeError> {
+        self.failed = true;
+        Err(error)
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.session.roll_back();
+        }
+    }
+}
+
+/// The proof that a change and its record are durable. Nothing makes one but [`Transaction::commit`].
+#[derive(Debug)]
+pub struct Committed(());
+
+/// Why a step of a change was not done. The whole change is lost then.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// What was to be inserted is there already.
+    #[error("it exists already")]
+    Exists,
+    /// What was to be changed, or what this belongs to, is not there any more.
+    #[error("it is gone: read it again")]
+    Gone,
+    /// Somebody else changed it first.
+    #[error("it was changed meanwhile: read it again, then repeat the change")]
+    Moved,
+    /// The store has no answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Failure> for ChangeError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Duplicate(_) => Self::Exists,
+            Failure::Orphan(_) => Self::Gone,
+            Failure::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// Why a change was not committed, or is not known to be.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Nothing of it was written.
+    #[error("the change was not made")]
+    Refused(#[source] StoreError),
+    /// It may have been written or not: release nothing, and look before it is repeated.
+    #[error("nobody knows whether the change was made: look before you repeat it")]
+    Unknown(#[source] StoreError),
+}

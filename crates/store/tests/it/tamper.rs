@@ -1,0 +1,168 @@
+//! Somebody who writes to the database file without us. The only test file that knows what it looks like
+//! inside.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use strongroom_store::{OpenError, RecordFilter, Store, StoreError};
+use tempfile::TempDir;
+
+use crate::ledger::append;
+use crate::samples::{furnish, version};
+use crate::{block_on, folder};
+
+#[test]
+fn the_database_of_another_program_is_refused_and_left_alone() {
+    let data = folder();
+    let path = data.path().join("strongroom.db");
+    run(&path, "CREATE TABLE bookmarks (url TEXT); INSERT INTO bookmarks VALUES ('here')");
+    refused(&data, &path);
+
+    run(&path, "DROP TABLE bookmarks; PRAGMA application_id = 7");
+    refused(&data, &path);
+
+    fs::write(&path, [0x7f; 8192]).expect("our own file");
+    refused(&data, &path);
+
+    fn refused(data: &TempDir, path: &Path) {
+        fs::set_permissions(path, Permissions::from_mode(0o600)).expect("our own file");
+        let before = fs::read(path).expect("our own file");
+        for outcome in [block_on(Store::open(data.path())), block_on(Store::create(data.path()))] {
+            let error = outcome.err().expect("it is another program's");
+            assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+            assert!(
+                error.to_string().ends_with("is not a strongroom database: name another folder"),
+                "{error}"
+            );
+        }
+        assert_eq!(fs::read(path).expect("our own file"), before, "it was changed");
+    }
+}
+
+#[test]
+fn a_schema_from_another_time_is_refused_by_one_sentence() {
+    let (data, path) = furnished();
+    run(&path, "UPDATE layout SET number = 9, oldest_reader = 9");
+    let error = block_on(Store::open(data.path())).err().expect("too new");
+    assert!(matches!(error, OpenError::NewerSchema { found: 9, known: 1 }));
+    assert_eq!(
+        error.to_string(),
+        "the database has schema 9, and this program knows schemas up to 1: use a newer strongroom"
+    );
+    assert!(matches!(block_on(Store::create(data.path())).err(), Some(OpenError::NewerSchema { .. })));
+
+    run(&path, "UPDATE layout SET number = 0, oldest_reader = 0");
+    let error = block_on(Store::open(data.path())).err().expect("too old");
+    assert!(matches!(error, OpenError::OlderSchema { found: 0 }), "{error:?}");
+
+    run(&path, "UPDATE layout SET number = 2, oldest_reader = 1");
+    let store = block_on(Store::open(data.path())).expect("newer, but made so that we may use it");
+    assert!(block_on(store.application(1, "app")).expect("an answer").is_some());
+
+    run(&path, "DELETE FROM layout");
+    let error = block_on(Store::open(data.path())).err().expect("no schema");
+    assert!(matches!(error, OpenError::Store(StoreError::Damaged { .. })), "{error:?}");
+}
+
+#[test]
+fn a_collection_that_lost_its_current_version_is_damage_and_does_not_vanish() {
+    let (data, path) = furnished();
+    run(&path, "DELETE FROM versions");
+    block_on(async {
+        let store = Store::open(data.path()).await.expect("a store");
+        let error = store.current(1, "a1", "col").await.expect_err("it lost its version");
+        assert!(matches!(error, StoreError::Damaged { .. }));
+        let sentence = "the database is damaged (secrets collection col has lost its current version 1): restore a backup";
+        assert_eq!(error.to_string(), sentence);
+        let error = store.current_face(1, "a1", "col").await.expect_err("it lost its version");
+        assert!(matches!(error, StoreError::Damaged { .. }));
+        let error = store.collections(1, "a1", None, 9).await.expect_err("it lost its version");
+        assert!(matches!(error, StoreError::Damaged { .. }));
+        let all = store.every_collection(1, None, 9).await.expect("verification goes on");
+        assert!(matches!(all.as_slice(), [(_, None)]));
+    });
+}
+
+#[test]
+fn what_was_written_as_another_kind_is_damage() {
+    let (data, path) = furnished();
+    let check = |sql: &str| {
+        run(&path, sql);
+        block_on(async {
+            let store = Store::open(data.path()).await.expect("a store");
+            let answers = [
+                store.head(1).await.err(),
+                store.application(1, "app").await.err(),
+                store.current(1, "a1", "col").await.err(),
+            ];
+            let damaged = answers.iter().flatten().all(|error| matches!(error, StoreError::Damaged { .. }));
+            assert!(damaged && answers.iter().flatten().count() == 1, "{sql}: {answers:?}");
+            store.close().await;
+        });
+    };
+    check("UPDATE heads SET frontier = x'00'");
+    check("UPDATE heads SET frontier = x'0000000000000000', generation = 'first'");
+    check("UPDATE heads SET generation = '1-aaaaaaaa', size = 1");
+    check("UPDATE heads SET size = -1");
+    check("UPDATE heads SET size = 0.5");
+    check("UPDATE heads SET size = 0; UPDATE applications SET face = 'text'");
+    check("UPDATE applications SET face = x'00'; UPDATE collections SET epoch = 'much'");
+    check(
+        "UPDATE collections SET epoch = 1, id = CAST(x'636f6c' AS TEXT), wrapped_key = CAST(x'ff' AS TEXT)",
+    );
+}
+
+#[test]
+fn what_belongs_to_a_destroyed_application_goes_with_it_and_counters_stay() {
+    let (data, path) = furnished();
+    block_on(async {
+        let store = Store::open(data.path()).await.expect("a store");
+        append(&store, 1).await;
+        let mut change = store.begin(1).await.expect("a change");
+        assert_eq!(change.next_version("app", "col").await.expect("a number"), 1);
+        change.commit().await.expect("a commit");
+        assert_eq!(store.versions(1, "c1").await.expect("an answer").len(), 1);
+
+        run(&path, "PRAGMA foreign_keys = ON; DELETE FROM applications WHERE ledger = 1 AND born = 'a1'");
+
+        assert_eq!(store.every_collection(1, None, 9).await.expect("an answer"), []);
+        assert_eq!(store.versions(1, "c1").await.expect("an answer"), []);
+        let filter = RecordFilter { application_id: Some("app"), collection_id: None };
+        assert_eq!(store.records(1, filter, 0, 9).await.expect("an answer").len(), 1, "history stays");
+        let mut change = store.begin(1).await.expect("a change");
+        assert_eq!(change.next_version("app", "col").await.expect("a number"), 2);
+    });
+}
+
+#[test]
+fn a_trigger_that_somebody_planted_never_fires() {
+    let (data, path) = furnished();
+    let planted = "CREATE TRIGGER planted AFTER INSERT ON versions BEGIN DELETE FROM records; \
+        UPDATE heads SET size = 0; DELETE FROM versions WHERE version < 2; END";
+    run(&path, planted);
+    block_on(async {
+        let store = Store::open(data.path()).await.expect("a store");
+        append(&store, 1).await;
+        let mut change = store.begin(1).await.expect("a change");
+        change.insert_version("c1", &version(2)).await.expect("a new version");
+        change.commit().await.expect("a commit");
+        assert_eq!(store.versions(1, "c1").await.expect("an answer").len(), 2);
+        assert_eq!(store.leaves(1, 0, 9).await.expect("an answer").len(), 1);
+    });
+}
+
+fn furnished() -> (TempDir, std::path::PathBuf) {
+    let data = folder();
+    block_on(async {
+        let store = Store::create(data.path()).await.expect("a store");
+        furnish(&store).await;
+        store.close().await;
+    });
+    let path = data.path().join("strongroom.db");
+    (data, path)
+}
+
+fn run(path: &Path, sql: &str) {
+    rusqlite::Connection::open(path).expect("the file").execute_batch(sql).expect("statements");
+}
