@@ -49,13 +49,8 @@ impl Verification {
 
     /// Takes a row with its record in the clear.
     pub fn record(self, columns: &Columns<'_>, clear: &[u8]) -> Result<Self, Finding> {
-        let seq = columns.seq;
-        let mut verification = self.leaf(seq, columns.leaf)?;
-        if leaf_hash(clear) != columns.leaf {
-            return Err(Finding::Altered { seq });
-        }
-        let record = Record::parse(clear).map_err(|source| Finding::Unreadable { seq, source })?;
-        columns.compare(&record)?;
+        let mut verification = self.leaf(columns.seq, columns.leaf)?;
+        let record = columns.check(clear)?;
         verification.follow_generation(&record)?;
         verification.follow_epoch(record)?;
         verification.checked += 1;
@@ -147,6 +142,17 @@ pub struct Columns<'a> {
 }
 
 impl Columns<'_> {
+    /// The record that these columns stand beside, if the clear bytes are it: they hash to the leaf, and say the same.
+    pub fn check(&self, clear: &[u8]) -> Result<Record, Finding> {
+        let seq = self.seq;
+        if leaf_hash(clear) != self.leaf {
+            return Err(Finding::Altered { seq });
+        }
+        let record = Record::parse(clear).map_err(|source| Finding::Unreadable { seq, source })?;
+        self.compare(&record)?;
+        Ok(record)
+    }
+
     fn compare(&self, record: &Record) -> Result<(), Finding> {
         let differs = |column| Err(Finding::Column { seq: self.seq, column });
         if self.seq != record.seq {
