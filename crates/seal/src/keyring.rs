@@ -7,7 +7,8 @@
 //!
 //! wrapped collection key = record under master, label "strongroom collection-key"; plaintext = collection key(32)
 //! application's face     = record under the key derived from master by "strongroom application-face-key",
-//!                          label "strongroom application-face"; plaintext as given
+//!                          label "strongroom application-face"; version 0 while it lives, 1 for a tombstone;
+//!                          plaintext as given
 //! sealed audit record    = record under audit, label "strongroom audit-record"; plaintext as given
 //! mask's MAC             = mac(mask, "strongroom mask", application id, collection id, type, location, value id),
 //!                          its first 16 bytes
@@ -42,6 +43,18 @@ pub struct Keyring {
     // Invariant: rising by (name, version), every name there
     // (`a_keyring_that_is_not_exactly_what_is_documented_is_refused`).
     keys: Vec<NamedKey>,
+}
+
+/// Which application a face belongs to, and whether it lives: a face sealed for a tombstone opens for no living
+/// application, so a tombstone that is cleared by hand is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApplicationIdentity<'a> {
+    /// Its born id.
+    pub born: &'a str,
+    /// Its id.
+    pub id: &'a str,
+    /// Whether it lives.
+    pub live: bool,
 }
 
 /// The keyed digest of a plain face.
@@ -131,9 +144,13 @@ impl Keyring {
     ///
     /// # Errors
     /// [`SealError`].
-    pub fn seal_application_face(&self, born: &str, id: &str, face: &[u8]) -> Result<Vec<u8>, SealError> {
+    pub fn seal_application_face(
+        &self,
+        application: &ApplicationIdentity<'_>,
+        face: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
         let key = application_face_key(self.current(Name::Master));
-        record::seal(&key, &self.application_face_context(born, id), face)
+        record::seal(&key, &self.application_face_context(application), face)
     }
 
     /// Opens what [`Keyring::seal_application_face`] made.
@@ -142,12 +159,11 @@ impl Keyring {
     /// [`OpenError`].
     pub fn open_application_face(
         &self,
-        born: &str,
-        id: &str,
+        application: &ApplicationIdentity<'_>,
         face: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let key = application_face_key(self.named_by(Name::Master, face)?);
-        record::open(&key, &self.application_face_context(born, id), face)
+        record::open(&key, &self.application_face_context(application), face)
     }
 
     /// Seals an audit record for its place in a ledger.
@@ -272,10 +288,11 @@ impl Keyring {
         }
     }
 
-    fn application_face_context<'a>(&'a self, born: &'a str, id: &'a str) -> Context<'a> {
+    fn application_face_context<'a>(&'a self, application: &ApplicationIdentity<'a>) -> Context<'a> {
         Context {
-            application: born,
-            object: id,
+            application: application.born,
+            object: application.id,
+            version: u64::from(!application.live),
             ..Context::of_instance(Purpose::ApplicationFace, &self.instance)
         }
     }
@@ -469,7 +486,8 @@ mod tests {
         let keyring = keyring();
         let sealed = keyring.seal_audit_record(0, 1, "1-abcdefgh", b"who did what").expect("short");
         let audit = keyring.current(Name::Audit).id();
-        let error = keyring.open_application_face("born", "id", &sealed).expect_err("no face");
+        let application = ApplicationIdentity { born: "born", id: "id", live: true };
+        let error = keyring.open_application_face(&application, &sealed).expect_err("no face");
         assert_eq!(error, OpenError::OtherKey { key_id: audit });
     }
 

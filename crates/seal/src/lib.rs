@@ -30,7 +30,7 @@ mod root;
 mod vectors;
 
 pub use collection::{CollectionIdentity, CollectionKey, ContentsKey, FaceKey};
-pub use keyring::{ContentsDigest, FaceDigest, Keyring};
+pub use keyring::{ApplicationIdentity, ContentsDigest, FaceDigest, Keyring};
 pub use keys::{KeyId, SlotKey};
 pub use manifest::{Manifest, ManifestKey};
 pub use random::RandomError;

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::collection::{CollectionIdentity, CollectionKey};
 use crate::context::{Context, Purpose};
 use crate::keyfile;
-use crate::keyring::Keyring;
+use crate::keyring::{ApplicationIdentity, Keyring};
 use crate::keys::{Key, SlotKey};
 use crate::manifest::{Manifest, ManifestKey};
 use crate::record;
@@ -179,7 +179,9 @@ fn known_collection_keys_open() {
 #[test]
 fn known_application_faces_open() {
     for case in check_records("application-face", Purpose::ApplicationFace) {
-        let face = keyring().open_application_face(&case.application, &case.object, &case.record.0);
+        let application =
+            ApplicationIdentity { born: &case.application, id: &case.object, live: case.version == 0 };
+        let face = keyring().open_application_face(&application, &case.record.0);
         assert_eq!(*face.expect("a known answer"), case.plaintext.0);
     }
 }

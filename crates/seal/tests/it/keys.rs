@@ -1,7 +1,9 @@
 //! Slot key, root key, keyring, collection key: each opens with its own key, for its own place, and never prints.
 
 use data_encoding::HEXLOWER;
-use strongroom_seal::{CollectionIdentity, KeyId, Keyring, OpenError, RootKey, SlotKey, keyfile};
+use strongroom_seal::{
+    ApplicationIdentity, CollectionIdentity, KeyId, Keyring, OpenError, RootKey, SlotKey, keyfile,
+};
 
 pub(crate) const COLLECTION: CollectionIdentity<'static> =
     CollectionIdentity { application: "application-born", born: "collection-born", id: "licences" };
@@ -92,10 +94,20 @@ fn a_collection_key_opens_for_its_own_collection_only() {
 #[test]
 fn an_application_face_opens_for_its_own_application_only() {
     let keyring = Keyring::random("instance").expect("the system draws");
-    let sealed = keyring.seal_application_face("born", "routing", b"a name").expect("short");
-    assert_eq!(*keyring.open_application_face("born", "routing", &sealed).expect("its own"), b"a name");
-    for (born, id) in [("other", "routing"), ("born", "other"), ("routing", "born")] {
-        let error = keyring.open_application_face(born, id, &sealed).expect_err("another application");
+    let application = |born, id, live| ApplicationIdentity { born, id, live };
+    let own = application("born", "routing", true);
+    let sealed = keyring.seal_application_face(&own, b"a name").expect("short");
+    assert_eq!(*keyring.open_application_face(&own, &sealed).expect("its own"), b"a name");
+    let others = [
+        ("other", "routing", true),
+        ("born", "other", true),
+        ("routing", "born", true),
+        ("born", "routing", false),
+    ];
+    for (born, id, live) in others {
+        let other = application(born, id, live);
+        let error =
+            keyring.open_application_face(&other, &sealed).expect_err("another application, or a tombstone");
         assert_eq!(error, OpenError::NotAuthentic);
     }
 }
