@@ -1,0 +1,251 @@
+//! Secrets collections: created, listed, looked at (masked), deleted; and the versions of one. How one changes is
+//! `update`. Everything here shows masks at most; values leave through `delivery` alone.
+
+use strongroom_ledger::record::Action;
+use strongroom_seal::random;
+use strongroom_secrets::{CollectionId, Mask, NewCollection, SecretValue, SecretsCollection};
+use strongroom_secrets::{SecretsCollectionSummary, Timestamp};
+use strongroom_store::{ChangeError, CollectionRow, Transaction, VersionRow};
+
+use crate::access::{Access, List, Write};
+use crate::custodian::{Custodian, Entry, LEDGER, born, head, random_fault};
+use crate::error::{Absent, CreateError, Fault, ReadError};
+use crate::update::{Changes, Updated};
+use crate::version::{Chosen, Plain, VersionSummary, altered, identity, manifest_mac, new_value_id, summary};
+
+/// How many rows one statement reads where all are wanted.
+const PAGE: u32 = 200;
+
+impl Custodian {
+    /// Creates a collection: its first version is the next number of its id, which is 1 unless the id was used before.
+    ///
+    /// # Errors
+    /// [`CreateError`]; nothing was created then.
+    pub async fn create(
+        &self,
+        access: &Access<Write>,
+        new: NewCollection,
+        now: Timestamp,
+    ) -> Result<Updated, CreateError> {
+        let application = access.application();
+        let id = match new.id {
+            Some(id) => id,
+            None => CollectionId::from_random(random::bytes().map_err(random_fault)?),
+        };
+        let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
+        let row = transaction.application(application.as_str()).await.map_err(Fault::from)?;
+        let row = row.ok_or_else(|| Absent::Application(application.clone()))?;
+        let version =
+            transaction.next_version(application.as_str(), id.as_str()).await.map_err(Fault::from)?;
+
+        let entries = new.secrets.into_entries();
+        let values: Vec<&SecretValue> = entries.iter().map(|(_, value)| value).collect();
+        let mut secrets = Vec::with_capacity(entries.len());
+        for (place, _) in &entries {
+            secrets.push((place.clone(), new_value_id()?));
+        }
+        let name = new.name.unwrap_or_else(|| id.to_string());
+        let plain = Plain {
+            version,
+            name: &name,
+            description: &new.description,
+            created_by: &access.actor().name,
+            secrets: &secrets,
+            values: &values,
+            previous: None,
+        };
+        let (collection, manifest, sealed) =
+            self.seal_first(&mut transaction, &row.born, &id, &plain, now).await?;
+        match transaction.insert_collection(&collection).await {
+            Err(ChangeError::Exists) => {
+                return Err(CreateError::Exists { application: application.clone(), id });
+            }
+            other => other.map_err(Fault::from)?,
+        }
+        transaction.insert_version(&collection.born, &sealed).await.map_err(Fault::from)?;
+        let entry = Entry::mutation(Action::CollectionCreate, application.as_str(), &collection, manifest);
+        self.record(&mut transaction, access.actor(), entry, now).await?;
+        transaction.commit().await.map_err(Fault::from)?;
+
+        let added = secrets.into_iter().map(|(place, _)| place).collect();
+        let summary = SecretsCollectionSummary {
+            id: id.to_string(),
+            application_id: application.to_string(),
+            name,
+            description: new.description,
+            created_at: now,
+            updated_at: now,
+        };
+        Ok(Updated { summary, version, changes: Changes { added, ..Changes::default() } })
+    }
+
+    async fn seal_first(
+        &self,
+        transaction: &mut Transaction<'_>,
+        application_born: &str,
+        id: &CollectionId,
+        plain: &Plain<'_>,
+        now: Timestamp,
+    ) -> Result<(CollectionRow, [u8; 32], VersionRow), Fault> {
+        let generation = head(transaction).await?.generation;
+        let mut row = CollectionRow {
+            application: application_born.to_owned(),
+            id: id.to_string(),
+            tombstone: String::new(),
+            born: born()?,
+            created_at: now.as_micros(),
+            updated_at: now.as_micros(),
+            deleted_at: None,
+            epoch: 1,
+            version: plain.version,
+            oldest_version: plain.version,
+            oldest_chain: Vec::new(),
+            key_version: 1,
+            wrapped_key: Vec::new(),
+            manifest: Vec::new(),
+        };
+        let (key, wrapped) = self.keyring.new_collection_key(&identity(&row), row.key_version)?;
+        row.wrapped_key = wrapped;
+        let sealed = self.seal_version(&key, application_born, plain, generation, now)?;
+        row.oldest_chain.clone_from(&sealed.face.chain);
+        let manifest = manifest_mac(&key.manifest_key(), &row, &sealed.face)?;
+        row.manifest = manifest.to_vec();
+        Ok((row, manifest, sealed))
+    }
+
+    /// The collections of an application, by creation and id.
+    ///
+    /// # Errors
+    /// [`Absent::Application`].
+    pub async fn list(&self, access: &Access<List>) -> Result<Vec<SecretsCollectionSummary>, ReadError> {
+        let application = access.application();
+        let born = self.application_row(application).await?.born;
+        let mut found = Vec::new();
+        let mut after: Option<(i64, String)> = None;
+        loop {
+            let from = after.as_ref().map(|(at, id)| (*at, id.as_str()));
+            let page = self.store.collections(LEDGER, &born, from, PAGE).await.map_err(Fault::from)?;
+            for (collection, version) in &page {
+                let chosen = Chosen { application, collection, version };
+                found.push(summary(&chosen, &self.open_face(&chosen)?));
+            }
+            match page.last() {
+                Some((row, _)) if page.len() == PAGE as usize => {
+                    after = Some((row.created_at, row.id.clone()))
+                }
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// A collection or one of its versions, its values masked, and the number of that version.
+    ///
+    /// # Errors
+    /// [`Absent`].
+    pub async fn get(
+        &self,
+        access: &Access<List>,
+        id: &CollectionId,
+        version: Option<u64>,
+    ) -> Result<(SecretsCollection<Mask>, u64), ReadError> {
+        let application = access.application();
+        let born = self.application_row(application).await?.born;
+        let found = match version {
+            None => self
+                .store
+                .current_face(LEDGER, &born, id.as_str())
+                .await
+                .map(|f| f.map(|(c, v)| (c, Some(v)))),
+            Some(version) => self.store.version_face(LEDGER, &born, id.as_str(), version).await,
+        };
+        let (collection, face) = found.map_err(Fault::from)?.ok_or_else(|| absent(access, id))?;
+        let face = face.ok_or_else(|| no_version(id, version))?;
+        let chosen = Chosen { application, collection: &collection, version: &face };
+        Ok((self.show(&chosen)?, face.version))
+    }
+
+    /// The kept versions of a collection, oldest first.
+    ///
+    /// # Errors
+    /// [`Absent`].
+    pub async fn versions(
+        &self,
+        access: &Access<List>,
+        id: &CollectionId,
+    ) -> Result<Vec<VersionSummary>, ReadError> {
+        let application = access.application();
+        let born = self.application_row(application).await?.born;
+        let found = self.store.current_face(LEDGER, &born, id.as_str()).await.map_err(Fault::from)?;
+        let (collection, _) = found.ok_or_else(|| absent(access, id))?;
+        let rows = self.store.versions(LEDGER, &collection.born).await.map_err(Fault::from)?;
+        let mut versions = Vec::with_capacity(rows.len());
+        for version in &rows {
+            let face = self.open_face(&Chosen { application, collection: &collection, version })?;
+            versions.push(VersionSummary {
+                version: version.version,
+                created_at: Timestamp::from_micros(version.created_at),
+                created_by: face.created_by,
+                secrets: face.secrets.len(),
+            });
+        }
+        Ok(versions)
+    }
+
+    /// Deletes a collection: a tombstone stays, its id is free at once, and its version counter goes on.
+    ///
+    /// # Errors
+    /// [`Absent`].
+    pub async fn delete(
+        &self,
+        access: &Access<Write>,
+        id: &CollectionId,
+        now: Timestamp,
+    ) -> Result<(), ReadError> {
+        let application = access.application();
+        let born = self.application_row(application).await?.born;
+        let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
+        self.check_application(&mut transaction, access, &born).await?;
+        let found = transaction.current(&born, id.as_str()).await.map_err(Fault::from)?;
+        let (before, current) = found.ok_or_else(|| absent(access, id))?;
+        let chosen = Chosen { application, collection: &before, version: &current.face };
+        self.open_face(&chosen)?;
+        let (_, manifest_key) = self
+            .keyring
+            .open_face_key(&identity(&before), before.key_version, &before.wrapped_key)
+            .map_err(|_| altered(&chosen))?;
+        let mut after =
+            CollectionRow { tombstone: before.born.clone(), epoch: before.epoch + 1, ..before.clone() };
+        let manifest = manifest_mac(&manifest_key, &after, &current.face)?;
+        after.manifest = manifest.to_vec();
+        transaction
+            .bury_collection(&after.born, before.epoch, now.as_micros(), &after.manifest)
+            .await
+            .map_err(Fault::from)?;
+        let entry = Entry::mutation(Action::CollectionDelete, application.as_str(), &after, manifest);
+        self.record(&mut transaction, access.actor(), entry, now).await?;
+        transaction.commit().await.map_err(Fault::from)?;
+        Ok(())
+    }
+
+    /// Inside a transaction: the application is still the one that the caller looked at.
+    pub(crate) async fn check_application<A>(
+        &self,
+        transaction: &mut Transaction<'_>,
+        access: &Access<A>,
+        born: &str,
+    ) -> Result<(), ReadError> {
+        let id = access.application();
+        match transaction.application(id.as_str()).await.map_err(Fault::from)? {
+            Some(row) if row.born == born => Ok(()),
+            _ => Err(Absent::Application(id.clone()).into()),
+        }
+    }
+}
+
+pub(crate) fn absent<A>(access: &Access<A>, id: &CollectionId) -> Absent {
+    Absent::Collection { application: access.application().clone(), id: id.clone() }
+}
+
+pub(crate) fn no_version(id: &CollectionId, version: Option<u64>) -> Absent {
+    Absent::Version { id: id.clone(), version: version.unwrap_or_default() }
+}

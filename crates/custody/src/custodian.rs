@@ -1,0 +1,251 @@
+//! The custodian: an open store and an unlocked keyring, together. What may be done with them is in the files of the
+//! single operations; this one only begins an instance, unlocks one, and writes the audit record of every change.
+
+use strongroom_ledger::record::{Action, Actor, Outcome};
+use strongroom_ledger::tree::{Frontier, leaf_hash};
+use strongroom_ledger::{Generation, Receipt, Record};
+use strongroom_seal::random;
+use strongroom_seal::{Keyring, OpenError, RandomError, RootKey, SlotKey};
+use strongroom_secrets::{Limits, Timestamp};
+use strongroom_store::{
+    CollectionRow, Head, InstanceRow, KeyringRow, RecordRow, SlotRow, Store, Transaction,
+};
+
+use crate::access::Caller;
+use crate::error::Fault;
+
+/// The ledger of an embedded strongroom. Where there are many, an application's is computed from its id.
+pub(crate) const LEDGER: u32 = 0;
+
+/// A strongroom whose root key is at hand.
+pub struct Custodian {
+    pub(crate) store: Store,
+    pub(crate) keyring: Keyring,
+    pub(crate) instance: String,
+    pub(crate) limits: Limits,
+}
+
+/// What a new instance is made with.
+pub struct Setup<'a> {
+    /// The new instance's id, made by [`Custodian::new_instance_id`].
+    pub instance: &'a str,
+    /// The key of its first slot.
+    pub slot: &'a SlotKey,
+    /// Where that key comes from, to be noted for later commands: `file:PATH`.
+    pub source: &'a str,
+    /// The limits of its collections.
+    pub limits: Limits,
+}
+
+impl Custodian {
+    /// A random id for an instance to be made.
+    ///
+    /// # Errors
+    /// [`Fault`] when the operating system gives no random bytes.
+    pub fn new_instance_id() -> Result<String, Fault> {
+        born()
+    }
+
+    /// Begins an instance in a store that has none: its keys, its limits and the first record of its ledger, in one
+    /// transaction.
+    ///
+    /// # Errors
+    /// [`Fault`]; nothing was begun then.
+    pub async fn found(
+        store: Store,
+        caller: &Caller,
+        setup: Setup<'_>,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        let Setup { instance, slot, source, limits } = setup;
+        let root = RootKey::random().map_err(random_fault)?;
+        let keyring = Keyring::random(instance).map_err(random_fault)?;
+        let generation = Generation::first(random::bytes().map_err(random_fault)?);
+        let custodian = Self { store, keyring, instance: instance.to_owned(), limits };
+
+        let mut transaction = custodian.store.begin(LEDGER).await?;
+        transaction.insert_head(&Head { generation, frontier: Frontier::new() }).await?;
+        transaction
+            .insert_instance(&InstanceRow {
+                id: instance.to_owned(),
+                generation,
+                created_at: now.as_micros(),
+                limit_secrets: limits.secrets(),
+                limit_bytes: limits.bytes(),
+            })
+            .await?;
+        let wrapped = root.wrap(slot, instance)?;
+        let row =
+            SlotRow { key_id: slot.id().to_string(), kind: "file".into(), source: source.into(), wrapped };
+        transaction.insert_slot(&row).await?;
+        let sealed = custodian.keyring.seal(&root, 1)?;
+        transaction.insert_keyring(&KeyringRow { version: 1, sealed }).await?;
+        custodian.record(&mut transaction, caller.actor(), Entry::of(Action::InstanceCreate), now).await?;
+        transaction.commit().await?;
+        Ok(custodian)
+    }
+
+    /// Whether a store has an instance, and where its root key's sources were noted to be.
+    ///
+    /// # Errors
+    /// [`Fault::Store`].
+    pub async fn sources(store: &Store) -> Result<Option<Vec<String>>, Fault> {
+        if store.instance().await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(store.slots().await?.into_iter().map(|slot| slot.source).collect()))
+    }
+
+    /// Unlocks an instance with the key of one of its slots.
+    ///
+    /// # Errors
+    /// [`UnlockError`], which says what would open it.
+    pub async fn unlock(store: Store, slot: &SlotKey) -> Result<Self, UnlockError> {
+        let row = store.instance().await.map_err(Fault::from)?.ok_or(UnlockError::NoInstance)?;
+        let slots = store.slots().await.map_err(Fault::from)?;
+        let given = slot.id().to_string();
+        let Some(found) = slots.iter().find(|row| row.key_id == given) else {
+            let needed = slots.into_iter().map(|row| format!("{} ({})", row.key_id, row.source));
+            return Err(UnlockError::OtherKey { given, needed: needed.collect::<Vec<_>>().join(" or ") });
+        };
+        let damaged = |what: &str| {
+            let what = format!("the {what} of instance {}", row.id);
+            move |source: OpenError| UnlockError::Fault(Fault::Integrity { what, source: Some(source) })
+        };
+        let root = RootKey::open(&found.wrapped, slot, &row.id).map_err(damaged("root key"))?;
+        let sealed = store.keyring().await.map_err(Fault::from)?.ok_or(UnlockError::NoInstance)?;
+        let keyring =
+            Keyring::open(&sealed.sealed, &root, &row.id, sealed.version).map_err(damaged("keyring"))?;
+        let limits = Limits::of(row.limit_secrets, row.limit_bytes).map_err(|_| Fault::Integrity {
+            what: format!("the limits of instance {}", row.id),
+            source: None,
+        })?;
+        Ok(Self { store, keyring, instance: row.id, limits })
+    }
+
+    /// The limits of its collections.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Its random id.
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// Lets the store go. What is in flight is finished first.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
+    /// Writes the audit record of what this transaction does, in the same transaction.
+    pub(crate) async fn record(
+        &self,
+        transaction: &mut Transaction<'_>,
+        actor: &Actor,
+        entry: Entry<'_>,
+        now: Timestamp,
+    ) -> Result<Receipt, Fault> {
+        let Head { generation, mut frontier } = head(transaction).await?;
+        let seq = frontier.size();
+        let blind = random::bytes().map_err(random_fault)?;
+        let text = |part: Option<&str>| part.map(str::to_owned);
+        let clear = Record {
+            application_id: text(entry.application.map(|(id, _)| id)),
+            application_born: text(entry.application.map(|(_, born)| born)),
+            collection_id: text(entry.collection.map(|(id, _)| id)),
+            collection_born: text(entry.collection.map(|(_, born)| born)),
+            version: entry.version,
+            epoch: entry.mutation.map(|(epoch, _)| epoch),
+            manifest_mac: entry.mutation.map(|(_, manifest)| manifest),
+            ..Record::new(blind, seq, now.as_micros(), actor.clone(), entry.action, Outcome::Ok, generation)
+        }
+        .encode()?;
+        let leaf = leaf_hash(&clear);
+        let sealed = self.keyring.seal_audit_record(LEDGER.into(), seq, &generation.to_string(), &clear)?;
+        frontier.append(leaf);
+        let row = RecordRow {
+            seq,
+            time: now.as_micros(),
+            application_id: entry.application.map(|(id, _)| id.to_owned()).unwrap_or_default(),
+            collection_id: entry.collection.map(|(id, _)| id.to_owned()).unwrap_or_default(),
+            generation,
+            leaf,
+            sealed,
+        };
+        transaction.append(&row, &frontier).await?;
+        Ok(Receipt { generation, ledger: LEDGER, seq })
+    }
+}
+
+/// What an audit record says beside who, when and where in the ledger.
+#[derive(Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) action: Action,
+    /// The application's id and born id.
+    pub(crate) application: Option<(&'a str, &'a str)>,
+    /// The collection's id and born id.
+    pub(crate) collection: Option<(&'a str, &'a str)>,
+    pub(crate) version: Option<u64>,
+    /// The collection's epoch and manifest after a mutation.
+    pub(crate) mutation: Option<(u64, [u8; 32])>,
+}
+
+impl<'a> Entry<'a> {
+    /// The entry of a mutation: it fixes the collection's epoch and manifest.
+    pub(crate) fn mutation(
+        action: Action,
+        application: &'a str,
+        row: &'a CollectionRow,
+        manifest: [u8; 32],
+    ) -> Self {
+        Self {
+            application: Some((application, &row.application)),
+            collection: Some((&row.id, &row.born)),
+            version: Some(row.version),
+            mutation: Some((row.epoch, manifest)),
+            ..Self::of(action)
+        }
+    }
+
+    pub(crate) fn of(action: Action) -> Self {
+        Self { action, application: None, collection: None, version: None, mutation: None }
+    }
+}
+
+/// The end of the ledger, inside a transaction.
+pub(crate) async fn head(transaction: &mut Transaction<'_>) -> Result<Head, Fault> {
+    let head = transaction.head().await?;
+    head.ok_or_else(|| Fault::Integrity { what: format!("the head of ledger {LEDGER}"), source: None })
+}
+
+/// A random id that tells one life of an application or a collection from every other life under the same id.
+pub(crate) fn born() -> Result<String, Fault> {
+    let random: [u8; 16] = random::bytes().map_err(random_fault)?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+pub(crate) fn random_fault(error: RandomError) -> Fault {
+    Fault::Seal(error.into())
+}
+
+/// Why an instance is not unlocked.
+#[derive(Debug, thiserror::Error)]
+pub enum UnlockError {
+    /// The store has no instance yet.
+    #[error("there is no strongroom yet; make one with `strongroom init`")]
+    NoInstance,
+    /// The key is not of this instance.
+    #[error("the root key {given} does not open this strongroom; it needs {needed}")]
+    OtherKey {
+        /// The id of the key that was given.
+        given: String,
+        /// The ids and sources of those that would open it.
+        needed: String,
+    },
+    /// It cannot be unlocked now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}

@@ -1,0 +1,126 @@
+//! The way out of a value: into a run, or to somebody who asks to see it. Both are one path, and on it the audit record
+//! is durable before anything leaves.
+
+use strongroom_ledger::Receipt;
+use strongroom_ledger::record::Action;
+use strongroom_secrets::{CollectionId, Limits, Secret, SecretValue, Secrets, SecretsCollection};
+use strongroom_secrets::{SecretsCollectionSummary, Timestamp};
+
+use crate::access::{Access, Deliver, Reveal};
+use crate::collection::{absent, no_version};
+use crate::custodian::{Custodian, Entry, LEDGER};
+use crate::error::{Fault, ReadError};
+use crate::release::{Recorded, Withheld};
+use crate::version::{Chosen, altered, summary};
+
+/// A collection with its values, on its way out.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What may be shown of it.
+    pub summary: SecretsCollectionSummary,
+    /// Which version it is.
+    pub version: u64,
+    /// The secrets, in their order.
+    pub secrets: Secrets<SecretValue>,
+}
+
+impl Delivery {
+    /// The documented collection with real values.
+    #[must_use]
+    pub fn into_collection(self) -> SecretsCollection<SecretValue> {
+        let secret = |(place, value): (strongroom_secrets::Place, SecretValue)| Secret {
+            secret_type: place.secret_type(),
+            location: place.location().to_owned(),
+            value,
+        };
+        SecretsCollection {
+            summary: self.summary,
+            secrets: self.secrets.into_entries().into_iter().map(secret).collect(),
+        }
+    }
+}
+
+impl Custodian {
+    /// Hands a collection to a run.
+    ///
+    /// # Errors
+    /// [`ReadError`]; nothing was released then.
+    pub async fn deliver(
+        &self,
+        access: &Access<Deliver>,
+        id: &CollectionId,
+        version: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(Delivery, Receipt), ReadError> {
+        self.release(access, Action::CollectionDeliver, id, version, now).await
+    }
+
+    /// Shows a collection's values to somebody.
+    ///
+    /// # Errors
+    /// [`ReadError`]; nothing was released then.
+    pub async fn reveal(
+        &self,
+        access: &Access<Reveal>,
+        id: &CollectionId,
+        version: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(Delivery, Receipt), ReadError> {
+        self.release(access, Action::CollectionReveal, id, version, now).await
+    }
+
+    async fn release<A>(
+        &self,
+        access: &Access<A>,
+        action: Action,
+        id: &CollectionId,
+        version: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(Delivery, Receipt), ReadError> {
+        let application = access.application();
+        let born = self.application_row(application).await?.born;
+        let found = match version {
+            None => {
+                self.store.current(LEDGER, &born, id.as_str()).await.map(|f| f.map(|(c, v)| (c, Some(v))))
+            }
+            Some(version) => self.store.version(LEDGER, &born, id.as_str(), version).await,
+        };
+        let (collection, row) = found.map_err(Fault::from)?.ok_or_else(|| absent(access, id))?;
+        let row = row.ok_or_else(|| no_version(id, version))?;
+        let chosen = Chosen { application, collection: &collection, version: &row.face };
+        let withheld = self.open_delivery(&chosen, &row.contents)?;
+
+        let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
+        // What was deleted since it was read must not leave any more.
+        self.check_application(&mut transaction, access, &born).await?;
+        let still = transaction.current_face(&born, id.as_str()).await.map_err(Fault::from)?;
+        if still.is_none_or(|(row, _)| row.born != collection.born) {
+            return Err(absent(access, id).into());
+        }
+        let entry = Entry {
+            application: Some((application.as_str(), &born)),
+            collection: Some((&collection.id, &collection.born)),
+            version: Some(row.face.version),
+            ..Entry::of(action)
+        };
+        let receipt = self.record(&mut transaction, access.actor(), entry, now).await?;
+        let recorded = Recorded::from(transaction.commit().await.map_err(Fault::from)?);
+        tracing::debug!(%receipt, "a release is recorded");
+        Ok((withheld.release(recorded), receipt))
+    }
+
+    fn open_delivery(&self, chosen: &Chosen<'_>, contents: &[u8]) -> Result<Withheld<Delivery>, Fault> {
+        let (_, face, values) = self.open_version(chosen, contents)?;
+        let places = face.places().ok_or_else(|| altered(chosen))?;
+        let entries = places.into_iter().map(|(place, _)| place).zip(values).collect();
+        // The rules of sets held when it was written; what leads to a file system is checked again. The limit of that
+        // day is not today's business.
+        let all = Limits::of(Limits::LARGEST, 1).map_err(|_| altered(chosen))?;
+        let secrets = Secrets::settle(entries, all).map_err(|_| altered(chosen))?;
+        Ok(Withheld::hold(Delivery {
+            summary: summary(chosen, &face),
+            version: chosen.version.version,
+            secrets,
+        }))
+    }
+}

@@ -1,0 +1,153 @@
+//! What can go wrong, by what the caller can do about it. No error carries a value, a name or a description.
+
+use strongroom_ledger::record::EncodeError;
+use strongroom_seal::{OpenError, SealError};
+use strongroom_secrets::{ApplicationId, CollectionId, Place, SetError};
+use strongroom_store::{ChangeError, CommitError, StoreError};
+
+/// What was asked for is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Absent {
+    /// No live application has this id.
+    #[error("there is no application {0}")]
+    Application(ApplicationId),
+    /// No live collection of the application has this id.
+    #[error("application {application} has no secrets collection {id}")]
+    Collection {
+        /// Where it was looked for.
+        application: ApplicationId,
+        /// Its id.
+        id: CollectionId,
+    },
+    /// The collection has no such version (any more).
+    #[error("secrets collection {id} has no version {version}; versions lists those that are kept")]
+    Version {
+        /// The collection's id.
+        id: CollectionId,
+        /// The version asked for.
+        version: u64,
+    },
+}
+
+/// Something that the caller cannot mend by asking differently. Nothing was released.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The database does not answer, or not as it should.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Somebody else changed the same thing at the same moment.
+    #[error("others changed the same thing at the same moment; nothing was changed, repeat")]
+    Contended(#[source] ChangeError),
+    /// The change was not made, or nobody knows whether it was.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// What is stored is not what was written: it was altered, or belongs elsewhere.
+    #[error("{what} is not what was written there: it was altered or swapped; nothing is released")]
+    Integrity {
+        /// What was read, by ids.
+        what: String,
+        /// What the seal says, where it was asked.
+        #[source]
+        source: Option<OpenError>,
+    },
+    /// A record could not be sealed.
+    #[error("sealing was refused")]
+    Seal(#[from] SealError),
+    /// An audit record could not be written down.
+    #[error("the audit record was refused")]
+    Record(#[from] EncodeError),
+}
+
+impl From<ChangeError> for Fault {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Store(error) => Self::Store(error),
+            ChangeError::Exists | ChangeError::Gone | ChangeError::Moved => Self::Contended(error),
+        }
+    }
+}
+
+/// Why a reading operation or a deletion is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is not there.
+    #[error(transparent)]
+    Absent(#[from] Absent),
+    /// It cannot be read now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why an operation on an application is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplicationError {
+    /// It is not there.
+    #[error(transparent)]
+    Absent(#[from] Absent),
+    /// The id is in use.
+    #[error("there is already an application {0}")]
+    Exists(ApplicationId),
+    /// It cannot be done now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a collection is not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// Its application is not there.
+    #[error(transparent)]
+    Absent(#[from] Absent),
+    /// The id is in use.
+    #[error(
+        "application {application} already has a secrets collection {id}; update it, or choose another id"
+    )]
+    Exists {
+        /// The application.
+        application: ApplicationId,
+        /// The id in use.
+        id: CollectionId,
+    },
+    /// It cannot be done now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why a collection is not updated. Nothing of the update was applied.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// It is not there.
+    #[error(transparent)]
+    Absent(#[from] Absent),
+    /// It is not at the version that the caller expected.
+    #[error(
+        "the collection is at version {current}, not {expected}: somebody changed it; look again and repeat"
+    )]
+    NotAtVersion {
+        /// What the caller expected.
+        expected: u64,
+        /// What it is.
+        current: u64,
+    },
+    /// Others kept changing it.
+    #[error("others changed the collection at the same time, three times over; repeat")]
+    Contended,
+    /// `create` of a secret that exists.
+    #[error("{0} exists already; the collection changed since it was looked at, or update was meant")]
+    AlreadyThere(Place),
+    /// `update` of a secret that does not exist.
+    #[error("{0} does not exist; the collection changed since it was looked at, or create was meant")]
+    NotThere(Place),
+    /// A mask that this strongroom did not make for this secret.
+    #[error("{0} is refused: its value is a mask of something else; give the value itself")]
+    ForeignMask(Place),
+    /// A mask of a value that has been replaced since.
+    #[error("{0} is refused: its value is a mask of an older value; look at the collection again and repeat")]
+    StaleMask(Place),
+    /// The final state breaks a rule of sets.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// It cannot be done now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}

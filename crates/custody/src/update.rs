@@ -1,0 +1,213 @@
+//! How a collection becomes its next version: looked at, merged, sealed anew and written, if it is still what was looked
+//! at; else all over again, a few times. Nothing but the new version is ever written: versions do not change.
+
+use strongroom_ledger::record::Action;
+use strongroom_seal::CollectionKey;
+use strongroom_secrets::{CollectionId, Mask, Place, SecretValue, Secrets, SecretsCollectionSummary};
+use strongroom_secrets::{Timestamp, Update, ValueId};
+use strongroom_store::{ChangeError, CollectionRow, Transaction};
+
+use crate::access::{Access, Write};
+use crate::collection::absent;
+use crate::custodian::{Custodian, Entry, LEDGER, head};
+use crate::error::{Fault, ReadError, UpdateError};
+use crate::merge::{Source, Stored, changes, keep_all, merge};
+use crate::version::{Chosen, Plain, altered, manifest_mac, new_value_id, summary};
+
+/// How many versions of a collection are kept: the newest ones.
+const KEPT_VERSIONS: u64 = 100;
+/// How often a write that lost a race is merged and sealed anew before its caller is told.
+const ATTEMPTS: u32 = 3;
+
+/// What an update did to the secrets, by place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New ones.
+    pub added: Vec<Place>,
+    /// Those that were given a value.
+    pub changed: Vec<Place>,
+    /// Those that are gone.
+    pub removed: Vec<Place>,
+    /// Those that stayed as they were.
+    pub kept: Vec<Place>,
+}
+
+/// A collection after a write.
+#[derive(Debug, Clone)]
+pub struct Updated {
+    /// Its summary.
+    pub summary: SecretsCollectionSummary,
+    /// The version that was made.
+    pub version: u64,
+    /// What became of its secrets.
+    pub changes: Changes,
+}
+
+impl Custodian {
+    /// Changes a collection into its next version. With `if_match`, only from that version.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; nothing was changed then.
+    pub async fn update(
+        &self,
+        access: &Access<Write>,
+        id: &CollectionId,
+        update: &Update,
+        if_match: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Updated, UpdateError> {
+        for _ in 0..ATTEMPTS {
+            match self.try_update(access, id, update, if_match, now).await {
+                Err(UpdateError::Fault(Fault::Contended(_))) => {}
+                other => return other,
+            }
+        }
+        Err(UpdateError::Contended)
+    }
+
+    async fn try_update(
+        &self,
+        access: &Access<Write>,
+        id: &CollectionId,
+        update: &Update,
+        if_match: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Updated, UpdateError> {
+        let application = access.application();
+        let born = self.application_row(application).await?.born;
+        let found = self.store.current(LEDGER, &born, id.as_str()).await.map_err(Fault::from)?;
+        let (row, current) = found.ok_or_else(|| absent(access, id))?;
+        if let Some(expected) = if_match
+            && expected != row.version
+        {
+            return Err(UpdateError::NotAtVersion { expected, current: row.version });
+        }
+        let chosen = Chosen { application, collection: &row, version: &current.face };
+        let (key, face, kept) = self.open_version(&chosen, &current.contents)?;
+        let stored = face.places().ok_or_else(|| altered(&chosen))?;
+        let genuine = |place: &Place, mask: &Mask| self.keyring.is_mask_of(application, id, place, mask);
+        let stored = Stored { secrets: &stored, genuine: &genuine };
+        let merged = match &update.secrets {
+            Some(change) => merge(&stored, change, self.limits)?,
+            None => Secrets::settle(keep_all(&stored), self.limits)?,
+        };
+        let next = Next {
+            name: update.name.as_deref().unwrap_or(&face.name),
+            description: update.description.as_deref().unwrap_or(&face.description),
+            merged: &merged,
+            stored: &stored,
+            kept: &kept,
+        };
+        let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
+        self.check_application(&mut transaction, access, &born).await?;
+        let version = self.write_next(&mut transaction, access, &chosen, &key, &next, now).await?;
+        transaction.commit().await.map_err(Fault::from)?;
+
+        let summary = SecretsCollectionSummary {
+            name: next.name.to_owned(),
+            description: next.description.to_owned(),
+            updated_at: now,
+            ..summary(&chosen, &face)
+        };
+        Ok(Updated { summary, version, changes: changes(&stored, &merged) })
+    }
+
+    /// Seals and writes the next version, the collection's row and the record.
+    async fn write_next(
+        &self,
+        transaction: &mut Transaction<'_>,
+        access: &Access<Write>,
+        chosen: &Chosen<'_>,
+        key: &CollectionKey,
+        next: &Next<'_>,
+        now: Timestamp,
+    ) -> Result<u64, Fault> {
+        let before = chosen.collection;
+        let version = transaction.next_version(access.application().as_str(), &before.id).await?;
+        if version != before.version + 1 {
+            return Err(ChangeError::Moved.into());
+        }
+        let Resolved { secrets, values } = next.resolve()?;
+        let previous = chosen.version.chain.as_slice().try_into().map_err(|_| altered(chosen))?;
+        let plain = Plain {
+            version,
+            name: next.name,
+            description: next.description,
+            created_by: &access.actor().name,
+            secrets: &secrets,
+            values: &values,
+            previous: Some(&previous),
+        };
+        let generation = head(transaction).await?.generation;
+        let sealed = self.seal_version(key, &before.application, &plain, generation, now)?;
+        let mut after =
+            CollectionRow { updated_at: now.as_micros(), epoch: before.epoch + 1, version, ..before.clone() };
+        transaction.insert_version(&after.born, &sealed).await?;
+        prune(transaction, &mut after).await?;
+        let manifest = manifest_mac(&key.manifest_key(), &after, &sealed.face)?;
+        after.manifest = manifest.to_vec();
+        transaction.update_collection(&after, before.epoch).await?;
+        let entry =
+            Entry::mutation(Action::CollectionUpdate, access.application().as_str(), &after, manifest);
+        self.record(transaction, access.actor(), entry, now).await?;
+        Ok(version)
+    }
+}
+
+impl From<ReadError> for UpdateError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Absent(absent) => absent.into(),
+            ReadError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+/// The next version of a collection, decided but not sealed.
+struct Next<'a> {
+    name: &'a str,
+    description: &'a str,
+    merged: &'a Secrets<Source<'a>>,
+    stored: &'a Stored<'a>,
+    kept: &'a [SecretValue],
+}
+
+/// Places with their value ids, and the values in the same order.
+struct Resolved<'a> {
+    secrets: Vec<(Place, ValueId)>,
+    values: Vec<&'a SecretValue>,
+}
+
+impl Next<'_> {
+    /// Which values the next version has. A kept value keeps its id.
+    fn resolve(&self) -> Result<Resolved<'_>, Fault> {
+        let mut secrets = Vec::with_capacity(self.merged.entries().len());
+        let mut values = Vec::with_capacity(self.merged.entries().len());
+        for (place, source) in self.merged.entries() {
+            let (id, value) = match *source {
+                Source::Kept(i) => (self.stored.secrets[i].1.clone(), &self.kept[i]),
+                Source::New(value) => (new_value_id()?, value),
+            };
+            secrets.push((place.clone(), id));
+            values.push(value);
+        }
+        Ok(Resolved { secrets, values })
+    }
+}
+
+/// Keeps the newest versions and destroys the rest.
+async fn prune(transaction: &mut Transaction<'_>, after: &mut CollectionRow) -> Result<(), Fault> {
+    let oldest = (after.version + 1).saturating_sub(KEPT_VERSIONS);
+    if oldest <= after.oldest_version {
+        return Ok(());
+    }
+    let found = transaction.version_face(&after.application, &after.id, oldest).await?;
+    let face = found.and_then(|(_, face)| face).ok_or_else(|| Fault::Integrity {
+        what: format!("version {oldest} of secrets collection {} (born {})", after.id, after.born),
+        source: None,
+    })?;
+    transaction.prune_versions(&after.born, oldest).await?;
+    after.oldest_version = oldest;
+    after.oldest_chain = face.chain;
+    Ok(())
+}
