@@ -1,0 +1,346 @@
+//! Level 2: the files of a run are real files in a private folder in memory, and at `HOME/location` stands a link to
+//! each. Nothing that was there before is touched. No namespaces, no sharing between runs.
+
+use std::ffi::CString;
+use std::fs;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags, flock, mkdirat, openat2, readlinkat, statat,
+    symlinkat, unlinkat,
+};
+use rustix::io::Errno;
+use rustix::process::umask;
+use strongroom_secrets::{FileLocation, SecretValue};
+
+use crate::beneath;
+use crate::leftovers::{self, FILES, Life, Record, Trace};
+use crate::notes::Note;
+use crate::runtime::{Folder, RuntimeError, RuntimeFolders};
+use crate::signals;
+use crate::supervise::RunError;
+use crate::sys::{self, Signals};
+
+/// The files of a run, as long as it lasts. Dropping it removes them, whatever ended the run.
+pub(crate) struct Delivered {
+    home: Home,
+    /// The first is where this run is; the others may hold the links of earlier runs.
+    folders: Vec<Folder>,
+    name: CString,
+    // Invariant: holds the exclusive lock of the run's folder, which says that the run is alive
+    // (`a_second_run_on_a_path_is_refused`).
+    run: OwnedFd,
+    files: PathBuf,
+    record: Record,
+    is_removed: bool,
+}
+
+/// Sweeps up after dead runs, then puts all files in their places. On an error nothing of it stays.
+pub(crate) fn deliver(
+    files: Vec<(FileLocation, SecretValue)>,
+    home: &Path,
+    runtime: &RuntimeFolders,
+    signals: &Signals,
+) -> Result<Option<Delivered>, RunError> {
+    let _umask = Umask::owner_only();
+    let folders = runtime.open(!files.is_empty()).map_err(FilesError::Runtime)?;
+    let locks: Result<Vec<_>, _> = folders.iter().map(Folder::lock).collect();
+    let _locks = locks.map_err(|source| FilesError::Runtime(RuntimeError::unlockable(&source)))?;
+    folders.iter().for_each(leftovers::sweep);
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let mut delivered = Delivered::begin(Home::open(home)?, folders)?;
+    for (location, value) in &files {
+        signals::check_interrupted(signals)?;
+        delivered.write(location, value)?;
+    }
+    for (location, _) in &files {
+        signals::check_interrupted(signals)?;
+        delivered.link(location, runtime)?;
+    }
+    Ok(Some(delivered))
+}
+
+/// Folders and files are made for their owner alone, whatever the umask we were started with; the child gets that one.
+struct Umask(Mode);
+
+impl Umask {
+    fn owner_only() -> Self {
+        Self(umask(Mode::RWXG | Mode::RWXO))
+    }
+}
+
+impl Drop for Umask {
+    fn drop(&mut self) {
+        umask(self.0);
+    }
+}
+
+/// The execution home, held open: it stays the same folder when it is renamed.
+struct Home {
+    path: PathBuf,
+    descriptor: OwnedFd,
+}
+
+impl Home {
+    fn open(path: &Path) -> Result<Self, FilesError> {
+        let unusable = |source: std::io::Error| FilesError::Home { home: path.to_owned(), source };
+        let canonical = fs::canonicalize(path).map_err(unusable)?;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let descriptor = openat2(CWD, &canonical, flags, Mode::empty(), resolve);
+        Ok(Self { descriptor: descriptor.map_err(|errno| unusable(errno.into()))?, path: canonical })
+    }
+}
+
+impl Delivered {
+    fn begin(home: Home, folders: Vec<Folder>) -> Result<Self, FilesError> {
+        let folder = &folders[0];
+        let failed = |source| FilesError::Memory { folder: folder.path().to_owned(), source };
+        let name = leftovers::run_name(sys::random().map_err(failed)?);
+        let files = folder.path().join(&name).join(FILES);
+        let name = CString::new(name).expect("hexadecimal digits");
+        mkdirat(folder, &*name, Mode::RWXU).map_err(|errno| failed(errno.into()))?;
+        match Self::furnish(folder, &name, &home) {
+            Ok((run, record)) => Ok(Self { home, folders, name, run, files, record, is_removed: false }),
+            Err(error) => {
+                let _ = beneath::remove_tree(folder, &name);
+                Err(failed(error))
+            }
+        }
+    }
+
+    fn furnish(folder: &Folder, name: &CString, home: &Home) -> std::io::Result<(OwnedFd, Record)> {
+        let run = beneath::listed_folder(folder, name)?;
+        flock(&run, FlockOperation::NonBlockingLockExclusive)?;
+        let record = Record::begin(&run, &home.path)?;
+        mkdirat(&run, FILES, Mode::RWXU)?;
+        Ok((run, record))
+    }
+
+    fn write(&self, location: &FileLocation, value: &SecretValue) -> Result<(), FilesError> {
+        let failed = |source| FilesError::Content {
+            location: location.clone(),
+            folder: self.folders[0].path().to_owned(),
+            source,
+        };
+        let path = format!("{FILES}/{}", location.path());
+        for (at, _) in path.match_indices('/') {
+            match mkdirat(&self.run, &path[..at], Mode::RWXU) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(failed(error.into())),
+            }
+        }
+        let mut file = beneath::new_file(&self.run, path).map_err(|errno| failed(errno.into()))?;
+        file.write_all(value.expose().as_bytes()).map_err(failed)
+    }
+
+    fn link(&mut self, location: &FileLocation, runtime: &RuntimeFolders) -> Result<(), FilesError> {
+        let path = location.path();
+        let shown = self.home.path.join(path);
+        let failed = |source| FilesError::Place { path: shown.clone(), source };
+        let (folder, name) = beneath::split(path);
+        let folder = self.open_folder(folder)?;
+        self.record.note(Trace::Link(path.to_owned())).map_err(failed)?;
+        let target = self.files.join(path);
+        let mut linked = symlinkat(&target, &folder, name);
+        if linked == Err(Errno::EXIST) {
+            self.remove_dead_link(&folder, name, &shown, runtime)?;
+            linked = symlinkat(&target, &folder, name);
+        }
+        match linked {
+            Err(Errno::EXIST) => Err(FilesError::Occupied { path: shown }),
+            linked => linked.map_err(|errno| failed(errno.into())),
+        }
+    }
+
+    /// Opens a folder below the home, making what is missing of it.
+    fn open_folder(&mut self, path: &str) -> Result<OwnedFd, FilesError> {
+        let mut opened = beneath::folder(&self.home.descriptor, ".");
+        let mut so_far = String::new();
+        for part in path.split('/') {
+            let above =
+                opened.map_err(|errno| FilesError::in_the_way(self.home.path.join(&so_far), errno))?;
+            so_far = if so_far.is_empty() { part.to_owned() } else { format!("{so_far}/{part}") };
+            opened = beneath::folder(&above, part);
+            if opened.as_ref().is_err_and(|errno| *errno == Errno::NOENT) {
+                opened = self.make_folder(&above, part, &so_far);
+            }
+        }
+        opened.map_err(|errno| FilesError::in_the_way(self.home.path.join(&so_far), errno))
+    }
+
+    fn make_folder(&mut self, above: &OwnedFd, name: &str, path: &str) -> Result<OwnedFd, Errno> {
+        self.record.note(Trace::Folder(path.to_owned())).map_err(|_| Errno::NOSPC)?;
+        match mkdirat(above, name, Mode::RWXU) {
+            Err(Errno::EXIST) => self.record.forget_last(),
+            made => made?,
+        }
+        beneath::folder(above, name)
+    }
+
+    /// Makes room where a run that is over left its link; refuses for anything else that is there.
+    fn remove_dead_link(
+        &self,
+        folder: &OwnedFd,
+        name: &str,
+        shown: &Path,
+        runtime: &RuntimeFolders,
+    ) -> Result<(), FilesError> {
+        let occupied = || FilesError::Occupied { path: shown.to_owned() };
+        let target = readlinkat(folder, name, Vec::new()).map_err(|_| occupied())?;
+        let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|_| occupied())?;
+        let target = target.into_string().map_err(|_| occupied())?;
+        let Some((of, run)) = split_target(&target).filter(|_| stat.st_uid == runtime.uid) else {
+            return Err(occupied());
+        };
+        let is_dead = match self.folders.iter().find(|folder| folder.path() == of) {
+            Some(folder) => !matches!(leftovers::life(folder, &run), Life::Alive),
+            None if runtime.is_missing(of) => true,
+            None => return Err(occupied()),
+        };
+        if !is_dead {
+            return Err(FilesError::AnotherRun { path: shown.to_owned() });
+        }
+        let removed = unlinkat(folder, name, AtFlags::empty());
+        removed.map_err(|errno| FilesError::Place { path: shown.to_owned(), source: errno.into() })
+    }
+
+    /// Where the files truly lie.
+    pub(crate) fn path(&self) -> &Path {
+        &self.files
+    }
+
+    /// Removes all of it and says what could not be removed.
+    pub(crate) fn remove(mut self) -> Vec<Note> {
+        self.take_away()
+    }
+
+    fn take_away(&mut self) -> Vec<Note> {
+        self.is_removed = true;
+        let folder = &self.folders[0];
+        // Without the lock it is done all the same: a race with another run is better than a file left behind.
+        let _lock = folder.lock();
+        let left = leftovers::undo(&self.home.descriptor, self.record.traces(), &self.files);
+        let note = |(path, source)| Note::NotRemoved { path: self.home.path.join::<String>(path), source };
+        let mut notes: Vec<Note> = left.into_iter().map(note).collect();
+        if let Err(source) = beneath::remove_tree(folder, &self.name) {
+            notes.push(Note::NotRemoved { path: self.files.clone(), source });
+        }
+        notes
+    }
+}
+
+impl Drop for Delivered {
+    fn drop(&mut self) {
+        if !self.is_removed {
+            self.take_away();
+        }
+    }
+}
+
+/// The strongroom folder and the run that a link of ours leads into: `FOLDER/RUN/files/…`.
+fn split_target(target: &str) -> Option<(&Path, CString)> {
+    let (before, _) = target.split_once("/files/")?;
+    let (folder, run) = before.rsplit_once('/')?;
+    let run = CString::new(run).ok().filter(|run| leftovers::is_run(run.as_bytes()))?;
+    Some((Path::new(folder), run))
+}
+
+/// Why files cannot be put in their places. Nothing was started, and all that was made is removed.
+#[derive(Debug, thiserror::Error)]
+pub enum FilesError {
+    /// There is no private folder in memory.
+    #[error(transparent)]
+    Runtime(RuntimeError),
+    /// The private folder in memory cannot be used.
+    #[error("the private folder {} cannot be used; check its permissions and free memory", folder.display())]
+    Memory {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The execution home is not there, or not for us.
+    #[error("the home {} cannot be used; pass --home with a folder of yours", home.display())]
+    Home {
+        /// As it was given.
+        home: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file's content could not be written.
+    #[error("file {} cannot be written in {}; free memory there", location.as_str(), folder.display())]
+    Content {
+        /// The secret's location.
+        location: FileLocation,
+        /// The private folder.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Something that strongroom did not make is there.
+    #[error("{} is there already and stays untouched; move it away, or pass --home with another folder", path.display())]
+    Occupied {
+        /// The place.
+        path: PathBuf,
+    },
+    /// A run that goes on has its file there.
+    #[error("another run delivers {}; wait for its end, or pass --home with another folder", path.display())]
+    AnotherRun {
+        /// The place.
+        path: PathBuf,
+    },
+    /// On the way to a file's place is a link, or a file where a folder should be.
+    #[error("{} is a link or no folder, and files are not delivered through it; pass --home with another folder", path.display())]
+    Detour {
+        /// What is in the way.
+        path: PathBuf,
+    },
+    /// On the way to a file's place another file system begins.
+    #[error("{} is on another file system than the home; pass --home with a folder on it", path.display())]
+    OtherFileSystem {
+        /// Where it begins.
+        path: PathBuf,
+    },
+    /// A folder or link below the home could not be made.
+    #[error("{} cannot be made; check the permissions of its folder, or pass --home with another", path.display())]
+    Place {
+        /// The place.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl FilesError {
+    fn in_the_way(path: PathBuf, errno: Errno) -> Self {
+        match errno {
+            Errno::LOOP | Errno::NOTDIR => Self::Detour { path },
+            Errno::XDEV => Self::OtherFileSystem { path },
+            errno => Self::Place { path, source: errno.into() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_of_ours_is_known_by_its_target() {
+        let run = "0123456789abcdef0123456789abcdef";
+        let check = |target: &str, expected: Option<&str>| {
+            let folder = split_target(target).map(|(folder, _)| folder);
+            assert_eq!(folder, expected.map(Path::new), "{target}");
+        };
+        check(&format!("/run/user/7/strongroom/{run}/files/a"), Some("/run/user/7/strongroom"));
+        check(&format!("/dev/shm/strongroom-7/{run}/files/a/files/b"), Some("/dev/shm/strongroom-7"));
+        check(&format!("/run/user/7/strongroom/{run}/links"), None);
+        check("/run/user/7/strongroom/other/files/a", None);
+        check("/etc/passwd", None);
+    }
+}

@@ -1,0 +1,92 @@
+//! Which signal means what to a supervisor. Rules only: they are taken, sent and suffered elsewhere (`sys`).
+
+use rustix::process::{Pid, getpid};
+
+use crate::supervise::RunError;
+use crate::sys::{self, Arrival, Signals};
+
+/// What a terminal sends to the whole foreground group: the child is in it and has got its own.
+const OF_A_TERMINAL: [i32; 8] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGCONT,
+    libc::SIGWINCH,
+];
+
+/// What nobody dies of.
+const HARMLESS: [i32; 7] =
+    [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+
+/// Whether the child must be sent what came in, because it was meant for it and it has not got it.
+pub(crate) fn is_for_child(arrival: Arrival, child: Pid) -> bool {
+    if arrival.signal == libc::SIGCHLD {
+        false
+    } else if arrival.by_kernel {
+        // An alarm set before we were started is the one example: the child would have inherited it.
+        !OF_A_TERMINAL.contains(&arrival.signal)
+    } else {
+        // A child that signals its own group has got it; what we cause ourselves (a broken pipe) is about us.
+        ![child, getpid()].iter().any(|process| process.as_raw_nonzero().get() == arrival.sender)
+    }
+}
+
+/// Whether whoever sent this wants us to end.
+pub(crate) fn is_fatal(arrival: Arrival) -> bool {
+    let is_our_own = !arrival.by_kernel && arrival.sender == getpid().as_raw_nonzero().get();
+    !HARMLESS.contains(&arrival.signal) && !is_our_own && !sys::is_ignored(arrival.signal)
+}
+
+/// Whether a child stopped by this signal was stopped by its user's terminal, who then waits for us to stop as well.
+/// SIGSTOP is not among them: who sends it to a process by its number, such as a tool that throttles it, means that one
+/// and continues only that one.
+pub(crate) fn is_job_control(signal: i32) -> bool {
+    [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&signal)
+}
+
+/// Before there is a child: ends the run if a signal asked for it. A Ctrl-Z in these milliseconds has no effect: there
+/// is nothing yet to stop, and stopped here we would keep other runs waiting for the lock.
+pub(crate) fn check_interrupted(signals: &Signals) -> Result<(), RunError> {
+    let failed = |source| RunError::System { what: "read signals", source };
+    while let Some(arrival) = signals.next().map_err(failed)? {
+        if is_fatal(arrival) {
+            return Err(RunError::Interrupted { signal: arrival.signal });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_signal_reaches_the_child_once() {
+        let child = Pid::from_raw(4_000_000).expect("not zero");
+        let check = |signal, by_kernel, sender, expected| {
+            assert_eq!(
+                is_for_child(Arrival { signal, by_kernel, sender }, child),
+                expected,
+                "{signal} {sender}"
+            );
+        };
+        for signal in
+            [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGCONT, libc::SIGWINCH, libc::SIGTSTP]
+        {
+            check(signal, true, 0, false);
+            check(signal, false, 1, true);
+        }
+        for signal in [libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGABRT, 34, 64] {
+            check(signal, false, 1, true);
+            check(signal, false, 0, true);
+            check(signal, false, 4_000_000, false);
+        }
+        check(libc::SIGALRM, true, 0, true);
+        check(libc::SIGPIPE, false, getpid().as_raw_nonzero().get(), false);
+        check(libc::SIGCHLD, true, 0, false);
+        check(libc::SIGCHLD, false, 1, false);
+    }
+}
