@@ -1,0 +1,62 @@
+//! How a command ends when it does not simply succeed: usage errors are told apart from refusals, and a question that
+//! nobody can answer is a refusal.
+
+use std::fmt;
+use std::io::{IsTerminal, Write};
+
+use anyhow::{Result, bail};
+
+/// A command line that can be read but not meant. Its exit code is 2, and 125 for `run`.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) &'static str);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// An error and its causes as one sentence. Debug is never used: it would print a stack trace.
+pub(crate) fn sentence(error: &anyhow::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        // A transparent error says the same as its cause.
+        if said.last() != Some(&cause) {
+            said.push(cause);
+        }
+    }
+    said.join(": ")
+}
+
+/// Whether standard output's reader went away, as `head` does: the program then ends as any other would, by SIGPIPE.
+pub(crate) fn reader_is_gone(error: &anyhow::Error) -> bool {
+    let io = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.into_iter().any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Asks a question on the terminal; without one, and without `--yes`, the command is refused and does nothing.
+pub(crate) fn confirm(yes: bool, question: &str) -> Result<()> {
+    if yes || asks(question)? {
+        return Ok(());
+    }
+    bail!("nothing was done");
+}
+
+fn asks(question: &str) -> Result<bool> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        bail!("{question} This needs --yes where nobody can be asked; nothing was done");
+    }
+    eprint!("{question} [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Whether somebody can be asked.
+pub(crate) fn offers(question: &str) -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && asks(question).unwrap_or(false)
+}
