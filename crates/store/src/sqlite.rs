@@ -29,6 +29,9 @@ pub(crate) const MARK: &str = "PRAGMA application_id = 0x7374726f;";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than we have statements: each is compiled once.
 const STATEMENTS: usize = 64;
+/// Pages in the log from which on it is written back when a store closes. Each process that opens the database reads the
+/// whole log first, and takes all of it for not yet written back: it would never be begun anew.
+const LARGE_LOG: i64 = 64;
 
 /// What each connection is told.
 const SETTINGS: &[(&str, &str)] = &[
@@ -203,6 +206,7 @@ impl Worker {
                 Job::RollBack => self.roll_back(),
                 Job::Share { reply } => drop(reply.send(self.share())),
                 Job::Close { reply } => {
+                    self.empty_large_log();
                     drop(self);
                     reply.send(()).ok();
                     return;
@@ -259,6 +263,24 @@ impl Worker {
     fn share(&mut self) -> Result<(), StoreError> {
         let Some(lock) = &self.lock else { return Ok(()) };
         set_lock(lock, libc::F_OFD_SETLK, libc::F_RDLCK).map_err(|error| StoreError::Unexpected(error.into()))
+    }
+
+    /// Where others use the database it is left to the last of them: nobody is waited for.
+    fn empty_large_log(&self) {
+        let Some(connection) = &self.connection else { return };
+        let empty = || {
+            let sql = "PRAGMA wal_checkpoint(NOOP)";
+            let pages = connection.query_row(sql, [], |row| row.get::<_, i64>(1))?;
+            if pages >= LARGE_LOG {
+                connection.busy_timeout(Duration::ZERO)?;
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            }
+            Ok::<_, rusqlite::Error>(())
+        };
+        if let Err(error) = empty() {
+            // What it holds is as durable there.
+            tracing::warn!(%error, "the log of the database was not written back");
+        }
     }
 
     fn note(&mut self, error: rusqlite::Error) -> Failure {
@@ -629,6 +651,43 @@ mod tests {
             take_lock(&folder, alone).expect("closed is closed");
         });
         assert!(data.path().join("strongroom.db-wal").exists(), "the log is kept");
+    }
+
+    #[test]
+    fn the_log_does_not_grow_with_every_process() {
+        let (data, folder) = made();
+        let log = data.path().join("strongroom.db-wal");
+        let mut largest = 0;
+        for _ in 0..100 {
+            block_on(async {
+                let connection = Connection::open(&folder, Hold::Shared).await.expect("our own store");
+                let sql = "UPDATE layout SET number = number + 1".to_owned();
+                assert!(connection.execute(sql, Vec::new()).await.is_ok());
+                connection.close().await;
+            });
+            largest = largest.max(fs::metadata(&log).expect("the log is kept").len());
+        }
+        assert!(largest < (LARGE_LOG as u64 + 8) * 4200, "{largest}");
+    }
+
+    #[test]
+    fn a_large_log_waits_for_nobody() {
+        let (data, folder) = made();
+        let mut worker = Worker::open(&folder, Hold::Shared).expect("our own store");
+        for _ in 0..LARGE_LOG {
+            let change = "UPDATE layout SET number = number + 1";
+            assert!(worker.run(|connection| connection.execute_batch(change)).is_ok());
+        }
+        let reader = Worker::open(&folder, Hold::Shared).expect("our own store");
+        let reading = "BEGIN; SELECT * FROM layout";
+        reader.connection.as_ref().expect("an open one").execute_batch(reading).expect("a reader");
+        worker.empty_large_log();
+        let connection = worker.connection.as_ref().expect("an open one");
+        let patience = connection.pragma_query_value(None, "busy_timeout", |row| row.get::<_, i64>(0));
+        assert_eq!(patience.expect("a setting"), 0);
+        drop(worker);
+        let log = fs::metadata(data.path().join("strongroom.db-wal")).expect("the log is kept");
+        assert!(log.len() > LARGE_LOG as u64 * 4096, "{}", log.len());
     }
 
     #[test]

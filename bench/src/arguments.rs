@@ -1,0 +1,129 @@
+//! What was typed, and what it means: which works, for how long, and where the figures go.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::rounds::Pace;
+
+/// Measures strongroom beside its ceilings and prints ratios.
+///
+/// Subject and ceilings alternate in each round; the ratio is taken per round. A ratio that varies by more than a factor
+/// of two is called noisy and decides nothing. Data lies beside this program: set CARGO_TARGET_DIR to try another disk.
+#[derive(Debug, Parser)]
+#[command(name = "strongroom-bench")]
+pub(crate) struct Arguments {
+    /// The works to measure (default: all).
+    names: Vec<Name>,
+    /// How many rounds count; one more comes first and is dropped.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// How long a round lasts, in seconds, shared by its subject and its ceilings.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Write every round to this file, one line of JSON for each subject.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Deliver this sample so often and do nothing else, while somebody counts from outside.
+    #[arg(long, hide = true, value_name = "SAMPLE=TIMES", value_parser = Alone::parse)]
+    pub(crate) alone: Option<Alone>,
+}
+
+/// A number of deliveries, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Alone {
+    pub(crate) sample: String,
+    pub(crate) times: u32,
+}
+
+impl Alone {
+    fn parse(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=').and_then(|(sample, times)| Some((sample, times.parse().ok()?)));
+        let (sample, times) = parts.ok_or("it is written SAMPLE=TIMES")?;
+        Ok(Self { sample: sample.to_owned(), times })
+    }
+}
+
+/// A work of strongroom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Name {
+    /// The program itself: nothing done, and the first use of the cipher.
+    Start,
+    /// A collection into a process, embedded.
+    Run,
+    /// A collection out of an open strongroom, its record durable first; one client.
+    Deliver,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "start",
+            Self::Run => "run",
+            Self::Deliver => "deliver",
+        })
+    }
+}
+
+impl Arguments {
+    pub(crate) fn works(&self) -> Vec<Name> {
+        let mut works =
+            if self.names.is_empty() { Name::value_variants().to_vec() } else { self.names.clone() };
+        let mut seen = Vec::new();
+        works.retain(|name| {
+            !seen.contains(name) && {
+                seen.push(*name);
+                true
+            }
+        });
+        works
+    }
+
+    pub(crate) fn pace(&self) -> Pace {
+        Pace { rounds: self.rounds, round: Duration::from_secs(self.seconds) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_named_means_every_work_once() {
+        let check = |typed: &[&str], expected: &[Name]| {
+            let typed =
+                Arguments::try_parse_from([&["bench"], typed].concat()).expect("a right command line");
+            assert_eq!(typed.works(), expected, "{typed:?}");
+        };
+        check(&[], &[Name::Start, Name::Run, Name::Deliver]);
+        check(&["deliver"], &[Name::Deliver]);
+        check(&["run", "start", "run"], &[Name::Run, Name::Start]);
+    }
+
+    #[test]
+    fn deliveries_alone_are_a_sample_and_a_number() {
+        let check = |text: &str, expected: Option<(&str, u32)>| {
+            let expected = expected.map(|(sample, times)| Alone { sample: sample.to_owned(), times });
+            assert_eq!(Alone::parse(text).ok(), expected, "{text}");
+        };
+        check("small=9", Some(("small", 9)));
+        check("small", None);
+        check("small=", None);
+        check("small=-1", None);
+    }
+
+    #[test]
+    fn a_load_without_bounds_is_refused() {
+        let check = |typed: &[&str]| {
+            let refused = Arguments::try_parse_from([&["bench"], typed].concat());
+            assert!(refused.is_err(), "{typed:?}");
+        };
+        check(&["--rounds", "0"]);
+        check(&["--rounds", "1001"]);
+        check(&["--seconds", "0"]);
+        check(&["--seconds", "601"]);
+        check(&["walk"]);
+    }
+}
