@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_migration_goes_on_where_the_last_one_ended_and_lands_whole_or_not_at_all() {
         block_on(async {
-            let session = Session::Sqlite(sqlite::Connection::memory().await.expect("memory"));
+            let session = Session::Sqlite(sqlite::Connection::memory().expect("memory"));
             assert_eq!(read_layout(&session).await.expect("a blank database"), None);
 
             run_all(&session, &[FIRST]).await.expect("the first schema");

@@ -20,7 +20,7 @@ pub(crate) async fn create(path: &Path) -> Result<Session, OpenError> {
 
 pub(crate) async fn open(path: &Path) -> Result<Session, OpenError> {
     let folder = Folder::find(path)?;
-    let session = Session::Sqlite(Connection::open(&folder, Hold::Shared).await?);
+    let session = Session::Sqlite(Connection::open(&folder, Hold::Shared)?);
     match migrations::look(&session).await? {
         Standing::Current => return Ok(session),
         Standing::Blank => return Err(OpenError::Missing { folder: folder.path().to_owned() }),
@@ -30,7 +30,7 @@ pub(crate) async fn open(path: &Path) -> Result<Session, OpenError> {
 }
 
 pub(crate) async fn memory() -> Result<Session, OpenError> {
-    let session = Session::Sqlite(Connection::memory().await?);
+    let session = Session::Sqlite(Connection::memory()?);
     migrations::run(&session).await?;
     Ok(session)
 }
@@ -39,7 +39,7 @@ pub(crate) async fn memory() -> Result<Session, OpenError> {
 /// be doing just that: then wait for it, and see whether there is anything left to do.
 async fn raise(folder: &Folder, make: bool) -> Result<Session, OpenError> {
     for _ in 0..ROUNDS {
-        match Connection::open(folder, Hold::Alone { make }).await {
+        match Connection::open(folder, Hold::Alone { make }) {
             Ok(connection) => {
                 let session = Session::Sqlite(connection);
                 migrations::run(&session).await?;
@@ -49,7 +49,7 @@ async fn raise(folder: &Folder, make: bool) -> Result<Session, OpenError> {
             Err(OpenError::Held { .. }) => {}
             Err(error) => return Err(error),
         }
-        match Connection::open(folder, Hold::Shared).await {
+        match Connection::open(folder, Hold::Shared) {
             Ok(connection) => {
                 let session = Session::Sqlite(connection);
                 if migrations::look(&session).await? == Standing::Current {

@@ -26,7 +26,7 @@ impl Session {
     pub(crate) async fn query(&self, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, Failure> {
         let sql = self.dialect().write(sql);
         match self {
-            Self::Sqlite(connection) => connection.query(sql, values).await,
+            Self::Sqlite(connection) => connection.query(&sql, &values),
         }
     }
 
@@ -34,7 +34,7 @@ impl Session {
     pub(crate) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, Failure> {
         let sql = self.dialect().write(sql);
         match self {
-            Self::Sqlite(connection) => connection.execute(sql, values).await,
+            Self::Sqlite(connection) => connection.execute(&sql, &values),
         }
     }
 
@@ -42,20 +42,20 @@ impl Session {
     pub(crate) async fn run_script(&self, sql: &str) -> Result<(), Failure> {
         let sql = self.dialect().write(sql);
         match self {
-            Self::Sqlite(connection) => connection.run_script(sql).await,
+            Self::Sqlite(connection) => connection.run_script(&sql),
         }
     }
 
     /// Begins a transaction that may write; no other writer gets in until it ends.
     pub(crate) async fn begin(&self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(connection) => connection.begin().await,
+            Self::Sqlite(connection) => connection.begin(),
         }
     }
 
     pub(crate) async fn commit(&self) -> Result<(), CommitError> {
         match self {
-            Self::Sqlite(connection) => connection.commit().await,
+            Self::Sqlite(connection) => connection.commit(),
         }
     }
 
@@ -70,14 +70,14 @@ impl Session {
     /// Lets others in again after a migration.
     pub(crate) async fn share(&self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(connection) => connection.share().await,
+            Self::Sqlite(connection) => connection.share(),
         }
     }
 
     /// Returns when the database and its lock are let go.
     pub(crate) async fn close(self) {
         match self {
-            Self::Sqlite(connection) => connection.close().await,
+            Self::Sqlite(connection) => connection.close(),
         }
     }
 }

@@ -1,19 +1,17 @@
-//! SQLite: a plain thread that owns one connection, the settings that make it safe, and the system calls
-//! beside it. The only file that names rusqlite and the only one here with `unsafe`. It knows none of our
-//! tables.
+//! SQLite: one connection, the settings that make it safe, and the system calls beside it. The only file that
+//! names rusqlite and the only one here with `unsafe`. It knows none of our tables.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::thread;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::ffi;
 use rusqlite::types::{ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{OpenFlags, params_from_iter};
-use tokio::sync::{mpsc, oneshot};
 
 use crate::folder::Folder;
 use crate::open::OpenError;
@@ -58,10 +56,12 @@ const SWITCHES: &[(DbConfig, bool)] = &[
     (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
 ];
 
-/// The near end of the thread that owns the connection.
-pub(crate) struct Connection {
-    jobs: mpsc::UnboundedSender<Job>,
-}
+/// An open database. Work is done where it is asked for, on the caller's own thread: a hop to another one would cost
+/// more than most statements do.
+pub(crate) struct Connection(
+    // Locked for one call at a time, and never across a wait: a session is not asked twice at once.
+    Mutex<Held>,
+);
 
 /// How the lock is held while a connection is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,91 +72,62 @@ pub(crate) enum Hold {
     Alone { make: bool },
 }
 
-enum Job {
-    Query { sql: String, values: Vec<Value>, reply: oneshot::Sender<Result<Vec<Row>, Failure>> },
-    Execute { sql: String, values: Vec<Value>, reply: oneshot::Sender<Result<u64, Failure>> },
-    Script { sql: String, reply: oneshot::Sender<Result<(), Failure>> },
-    Begin { reply: oneshot::Sender<Result<(), StoreError>> },
-    Commit { reply: oneshot::Sender<Result<(), CommitError>> },
-    RollBack,
-    Share { reply: oneshot::Sender<Result<(), StoreError>> },
-    Close { reply: oneshot::Sender<()> },
-}
-
 impl Connection {
     /// Locks the folder and opens its database, blank or ours.
-    pub(crate) async fn open(folder: &Folder, hold: Hold) -> Result<Self, OpenError> {
-        let folder = folder.clone();
-        Self::start(move || Worker::open(&folder, hold)).await
+    pub(crate) fn open(folder: &Folder, hold: Hold) -> Result<Self, OpenError> {
+        Held::open(folder, hold).map(Self::from)
     }
 
-    pub(crate) async fn memory() -> Result<Self, OpenError> {
-        Self::start(Worker::memory).await
+    pub(crate) fn memory() -> Result<Self, OpenError> {
+        Held::memory().map(Self::from)
     }
 
-    async fn start(
-        open: impl FnOnce() -> Result<Worker, OpenError> + Send + 'static,
-    ) -> Result<Self, OpenError> {
-        let (jobs, line) = mpsc::unbounded_channel();
-        let (reply, opened) = oneshot::channel();
-        let work = move || match open() {
-            // Nobody waits any more: nothing to do.
-            Ok(worker) => reply.send(Ok(())).map_or((), |()| worker.work(line)),
-            Err(error) => drop(reply.send(Err(error))),
-        };
-        thread::Builder::new().name("store".to_owned()).spawn(work).map_err(|error| gone(error.into()))?;
-        opened.await.map_err(|error| gone(error.into()))??;
-        Ok(Self { jobs })
+    pub(crate) fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Failure> {
+        self.held().run(|connection| query(connection, sql, values))
     }
 
-    pub(crate) async fn query(&self, sql: String, values: Vec<Value>) -> Result<Vec<Row>, Failure> {
-        self.ask(|reply| Job::Query { sql, values, reply }).await.map_err(Failure::Store)?
+    pub(crate) fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, Failure> {
+        self.held().run(|connection| execute(connection, sql, values))
     }
 
-    pub(crate) async fn execute(&self, sql: String, values: Vec<Value>) -> Result<u64, Failure> {
-        self.ask(|reply| Job::Execute { sql, values, reply }).await.map_err(Failure::Store)?
+    pub(crate) fn run_script(&self, sql: &str) -> Result<(), Failure> {
+        self.held().run(|connection| connection.execute_batch(sql))
     }
 
-    pub(crate) async fn run_script(&self, sql: String) -> Result<(), Failure> {
-        self.ask(|reply| Job::Script { sql, reply }).await.map_err(Failure::Store)?
+    pub(crate) fn begin(&self) -> Result<(), StoreError> {
+        self.held().begin()
     }
 
-    pub(crate) async fn begin(&self) -> Result<(), StoreError> {
-        self.ask(|reply| Job::Begin { reply }).await?
-    }
-
-    pub(crate) async fn commit(&self) -> Result<(), CommitError> {
-        // Without an answer the thread may have died before or after the commit.
-        self.ask(|reply| Job::Commit { reply }).await.map_err(CommitError::Unknown)?
+    pub(crate) fn commit(&self) -> Result<(), CommitError> {
+        self.held().commit()
     }
 
     pub(crate) fn roll_back(&self) {
-        // A thread that is gone has rolled back.
-        drop(self.jobs.send(Job::RollBack));
+        self.held().roll_back();
     }
 
-    pub(crate) async fn share(&self) -> Result<(), StoreError> {
-        self.ask(|reply| Job::Share { reply }).await?
+    pub(crate) fn share(&self) -> Result<(), StoreError> {
+        self.held().share()
     }
 
-    pub(crate) async fn close(self) {
-        // A thread that is gone has closed.
-        drop(self.ask(|reply| Job::Close { reply }).await);
+    pub(crate) fn close(self) {
+        self.held().empty_large_log();
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.jobs.send(job(reply)).map_err(|_| gone("the thread of the database has ended".into()))?;
-        answer.await.map_err(|error| gone(error.into()))
+    /// A call that panicked left whatever transaction there was open; what follows is refused by SQLite's own state.
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn gone(cause: crate::session::Cause) -> StoreError {
-    StoreError::Broken(cause)
+impl From<Held> for Connection {
+    fn from(held: Held) -> Self {
+        Self(Mutex::new(held))
+    }
 }
 
-/// The far end: what the thread owns. Fields are dropped in this order: the lock goes last.
-struct Worker {
+/// What is open. Fields are dropped in this order: the lock goes last.
+struct Held {
     // Invariant: none after the disk failed once, so that nothing is tried again on pages that the kernel may
     // have dropped (`after_a_failed_sync_the_outcome_is_unknown_and_nothing_more_is_done`).
     connection: Option<rusqlite::Connection>,
@@ -166,7 +137,7 @@ struct Worker {
     in_transaction: bool,
 }
 
-impl Worker {
+impl Held {
     fn open(folder: &Folder, hold: Hold) -> Result<Self, OpenError> {
         check_library(rusqlite::version_number())?;
         let lock = take_lock(folder, hold)?;
@@ -190,29 +161,6 @@ impl Worker {
         let connection = rusqlite::Connection::open_in_memory().map_err(store_error)?;
         harden(&connection).map_err(store_error)?;
         Ok(Self { connection: Some(connection), lock: None, in_transaction: false })
-    }
-
-    /// Does one job after the other. An answer that nobody waits for is dropped: its future was.
-    fn work(mut self, mut line: mpsc::UnboundedReceiver<Job>) {
-        while let Some(job) = line.blocking_recv() {
-            match job {
-                Job::Query { sql, values, reply } => drop(reply.send(self.run(|c| query(c, &sql, &values)))),
-                Job::Execute { sql, values, reply } => {
-                    drop(reply.send(self.run(|c| execute(c, &sql, &values))))
-                }
-                Job::Script { sql, reply } => drop(reply.send(self.run(|c| c.execute_batch(&sql)))),
-                Job::Begin { reply } => drop(reply.send(self.begin())),
-                Job::Commit { reply } => drop(reply.send(self.commit())),
-                Job::RollBack => self.roll_back(),
-                Job::Share { reply } => drop(reply.send(self.share())),
-                Job::Close { reply } => {
-                    self.empty_large_log();
-                    drop(self);
-                    reply.send(()).ok();
-                    return;
-                }
-            }
-        }
     }
 
     fn run<T>(
@@ -499,9 +447,8 @@ mod tests {
     use std::fs::{self, OpenOptions};
     use std::os::fd::RawFd;
     use std::os::unix::fs::PermissionsExt;
-    use std::pin::{Pin, pin};
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::task::{Context, Poll, Waker};
+    use std::thread;
 
     use strongroom_ledger::generation::Generation;
     use strongroom_ledger::tree::Frontier;
@@ -509,7 +456,6 @@ mod tests {
 
     use super::*;
     use crate::dialect::Dialect;
-    use crate::session::Session;
     use crate::statements;
     use crate::value::values;
     use crate::{ChangeError, Head, Store};
@@ -517,8 +463,8 @@ mod tests {
     #[test]
     fn every_setting_reads_back() {
         let (_data, folder) = made();
-        let worker = Worker::open(&folder, Hold::Shared).expect("our own store");
-        let connection = worker.connection.as_ref().expect("an open one");
+        let held = Held::open(&folder, Hold::Shared).expect("our own store");
+        let connection = held.connection.as_ref().expect("an open one");
         let check = |name: &str, expected: i64| {
             let found = connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
             assert_eq!(found.expect(name), expected, "{name}");
@@ -545,8 +491,8 @@ mod tests {
     #[test]
     fn the_library_is_built_as_we_think() {
         let (_data, folder) = made();
-        let worker = Worker::open(&folder, Hold::Shared).expect("our own store");
-        let connection = worker.connection.as_ref().expect("an open one");
+        let held = Held::open(&folder, Hold::Shared).expect("our own store");
+        let connection = held.connection.as_ref().expect("an open one");
         let mut statement =
             connection.prepare("SELECT compile_options FROM pragma_compile_options").expect("a pragma");
         let options = statement.query_map([], |row| row.get::<_, String>(0)).expect("a pragma");
@@ -578,8 +524,8 @@ mod tests {
     #[test]
     fn parameters_are_bound_by_number_in_every_statement() {
         let (_data, folder) = made();
-        let worker = Worker::open(&folder, Hold::Shared).expect("our own store");
-        let connection = worker.connection.as_ref().expect("an open one");
+        let held = Held::open(&folder, Hold::Shared).expect("our own store");
+        let connection = held.connection.as_ref().expect("an open one");
         for (name, sql) in statements::ALL {
             let statement = connection.prepare(&Dialect::Sqlite.write(sql)).expect(name);
             for number in 1..=statement.parameter_count() {
@@ -596,8 +542,8 @@ mod tests {
     #[test]
     fn every_question_goes_by_an_index() {
         let (_data, folder) = made();
-        let worker = Worker::open(&folder, Hold::Shared).expect("our own store");
-        let connection = worker.connection.as_ref().expect("an open one");
+        let held = Held::open(&folder, Hold::Shared).expect("our own store");
+        let connection = held.connection.as_ref().expect("an open one");
         for (name, sql) in statements::ALL.iter().filter(|(_, sql)| sql.starts_with("SELECT")) {
             let explain = format!("EXPLAIN QUERY PLAN {}", Dialect::Sqlite.write(sql));
             let mut statement = connection.prepare(&explain).expect(name);
@@ -659,12 +605,9 @@ mod tests {
         let log = data.path().join("strongroom.db-wal");
         let mut largest = 0;
         for _ in 0..100 {
-            block_on(async {
-                let connection = Connection::open(&folder, Hold::Shared).await.expect("our own store");
-                let sql = "UPDATE layout SET number = number + 1".to_owned();
-                assert!(connection.execute(sql, Vec::new()).await.is_ok());
-                connection.close().await;
-            });
+            let connection = Connection::open(&folder, Hold::Shared).expect("our own store");
+            assert!(connection.execute("UPDATE layout SET number = number + 1", &[]).is_ok());
+            connection.close();
             largest = largest.max(fs::metadata(&log).expect("the log is kept").len());
         }
         assert!(largest < (LARGE_LOG as u64 + 8) * 4200, "{largest}");
@@ -673,19 +616,19 @@ mod tests {
     #[test]
     fn a_large_log_waits_for_nobody() {
         let (data, folder) = made();
-        let mut worker = Worker::open(&folder, Hold::Shared).expect("our own store");
+        let mut held = Held::open(&folder, Hold::Shared).expect("our own store");
         for _ in 0..LARGE_LOG {
             let change = "UPDATE layout SET number = number + 1";
-            assert!(worker.run(|connection| connection.execute_batch(change)).is_ok());
+            assert!(held.run(|connection| connection.execute_batch(change)).is_ok());
         }
-        let reader = Worker::open(&folder, Hold::Shared).expect("our own store");
+        let reader = Held::open(&folder, Hold::Shared).expect("our own store");
         let reading = "BEGIN; SELECT * FROM layout";
         reader.connection.as_ref().expect("an open one").execute_batch(reading).expect("a reader");
-        worker.empty_large_log();
-        let connection = worker.connection.as_ref().expect("an open one");
+        held.empty_large_log();
+        let connection = held.connection.as_ref().expect("an open one");
         let patience = connection.pragma_query_value(None, "busy_timeout", |row| row.get::<_, i64>(0));
         assert_eq!(patience.expect("a setting"), 0);
-        drop(worker);
+        drop(held);
         let log = fs::metadata(data.path().join("strongroom.db-wal")).expect("the log is kept");
         assert!(log.len() > LARGE_LOG as u64 * 4096, "{}", log.len());
     }
@@ -693,8 +636,8 @@ mod tests {
     #[test]
     fn another_writer_makes_it_busy() {
         let (_data, folder) = made();
-        let mut one = Worker::open(&folder, Hold::Shared).expect("our own store");
-        let mut other = Worker::open(&folder, Hold::Shared).expect("our own store");
+        let mut one = Held::open(&folder, Hold::Shared).expect("our own store");
+        let mut other = Held::open(&folder, Hold::Shared).expect("our own store");
         other.connection.as_ref().expect("an open one").busy_timeout(Duration::ZERO).expect("no patience");
         one.begin().expect("the first writer");
         assert!(matches!(other.begin(), Err(StoreError::Busy(_))));
@@ -704,20 +647,18 @@ mod tests {
 
     #[test]
     fn a_transaction_that_sqlite_gave_up_takes_no_more_statements() {
-        let mut worker = Worker::memory().map_err(drop).expect("memory");
-        worker.begin().expect("a transaction");
+        let mut held = Held::memory().map_err(drop).expect("memory");
+        held.begin().expect("a transaction");
         // As SQLite does by itself after some errors.
-        worker
-            .connection
+        held.connection
             .as_ref()
             .expect("an open one")
             .execute_batch("ROLLBACK")
             .expect("an open transaction");
-        let refused = worker.run(|connection| connection.execute_batch("CREATE TABLE half (one BIGINT)"));
+        let refused = held.run(|connection| connection.execute_batch("CREATE TABLE half (one BIGINT)"));
         assert!(matches!(refused, Err(Failure::Store(StoreError::Abandoned))));
-        assert!(matches!(worker.commit(), Err(CommitError::Refused(StoreError::Abandoned))));
-        worker
-            .run(|connection| connection.execute_batch("CREATE TABLE whole (one BIGINT)"))
+        assert!(matches!(held.commit(), Err(CommitError::Refused(StoreError::Abandoned))));
+        held.run(|connection| connection.execute_batch("CREATE TABLE whole (one BIGINT)"))
             .map_err(drop)
             .expect("after it");
     }
@@ -767,59 +708,17 @@ mod tests {
     #[test]
     fn a_change_that_needs_more_than_there_is_room_for_is_lost_whole() {
         let (data, _folder) = made();
-        let mut worker = Worker::open(&Folder::find(data.path()).expect("ours"), Hold::Shared).expect("ours");
-        worker
-            .connection
+        let mut held = Held::open(&Folder::find(data.path()).expect("ours"), Hold::Shared).expect("ours");
+        held.connection
             .as_ref()
             .expect("an open one")
             .pragma_update(None, "max_page_count", 1)
             .expect("a pragma");
-        worker.begin().expect("a transaction");
+        held.begin().expect("a transaction");
         let values = values![1u32, 0u64, "1-aaaaaaaa", vec![7u8; 1 << 20]];
         let sql = Dialect::Sqlite.write(statements::INSERT_HEAD);
-        let error = worker.run(|connection| execute(connection, &sql, &values)).expect_err("no room");
+        let error = held.run(|connection| execute(connection, &sql, &values)).expect_err("no room");
         assert!(matches!(ChangeError::from(error), ChangeError::Store(StoreError::DiskFull(_))));
-    }
-
-    #[test]
-    fn a_change_dropped_while_it_begins_is_rolled_back_first_thing() {
-        let (store, mut line) = unanswered();
-        assert!(poll(pin!(store.begin(1))).is_pending());
-        assert!(matches!(line.try_recv(), Ok(Job::Begin { .. })));
-        assert!(matches!(line.try_recv(), Ok(Job::RollBack)));
-    }
-
-    #[test]
-    fn a_change_whose_step_was_dropped_half_way_cannot_be_committed() {
-        let (store, mut line) = unanswered();
-        let mut begun = pin!(store.begin(1));
-        assert!(poll(begun.as_mut()).is_pending());
-        let Ok(Job::Begin { reply }) = line.try_recv() else { panic!("it does not begin") };
-        reply.send(Ok(())).expect("it waits");
-        let Poll::Ready(Ok(mut change)) = poll(begun) else { panic!("it has begun") };
-
-        assert!(poll(pin!(change.insert_head(&head()))).is_pending());
-        let outcome = poll(pin!(change.commit()));
-        assert!(
-            matches!(outcome, Poll::Ready(Err(CommitError::Refused(StoreError::Abandoned)))),
-            "{outcome:?}"
-        );
-        assert!(matches!(line.try_recv(), Ok(Job::Execute { .. })));
-        assert!(matches!(line.try_recv(), Ok(Job::RollBack)));
-        assert!(line.try_recv().is_err(), "no commit was asked for");
-    }
-
-    #[test]
-    fn a_commit_without_an_answer_is_of_unknown_outcome() {
-        let (store, mut line) = unanswered();
-        let answers = thread::spawn(move || {
-            let Some(Job::Begin { reply }) = line.blocking_recv() else { panic!("it does not begin") };
-            reply.send(Ok(())).expect("it waits");
-            assert!(matches!(line.blocking_recv(), Some(Job::Commit { .. })), "and here the thread dies");
-        });
-        let outcome = block_on(async { store.begin(1).await.expect("a change").commit().await });
-        assert!(matches!(outcome, Err(CommitError::Unknown(StoreError::Broken(_)))), "{outcome:?}");
-        answers.join().expect("it saw what it should");
     }
 
     #[test]
@@ -837,16 +736,6 @@ mod tests {
         check(ffi::SQLITE_CORRUPT_INDEX, |error| matches!(error, StoreError::Damaged { .. }));
         check(ffi::SQLITE_NOTADB, |error| matches!(error, StoreError::Damaged { .. }));
         check(ffi::SQLITE_MISUSE, |error| matches!(error, StoreError::Unexpected(_)));
-    }
-
-    /// A store whose thread is the test: nothing is answered that it does not answer.
-    fn unanswered() -> (Store, mpsc::UnboundedReceiver<Job>) {
-        let (jobs, line) = mpsc::unbounded_channel();
-        (Store::from(Session::Sqlite(Connection { jobs })), line)
-    }
-
-    fn poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
-        future.poll(&mut Context::from_waker(Waker::noop()))
     }
 
     /// A folder with a new store in it, closed again.

@@ -199,17 +199,17 @@ fn a_dropped_change_never_happened() {
 
 #[test]
 fn a_change_that_is_dropped_while_it_waits_for_its_turn_holds_nobody_up() {
-    each_pair(async |one, other| {
-        let held = other.begin(1).await.expect("a change");
+    each(async |store| {
+        let held = store.begin(1).await.expect("a change");
         {
-            let begun = pin!(one.begin(1));
+            let begun = pin!(store.begin(1));
             let polled = begun.poll(&mut Context::from_waker(Waker::noop()));
             assert!(polled.is_pending(), "two changes at once");
         }
         drop(held);
-        assert_eq!(one.application(1, "app").await.expect("an answer"), None);
-        furnish(&other).await;
-        assert!(one.application(1, "app").await.expect("an answer").is_some());
+        assert_eq!(store.application(1, "app").await.expect("an answer"), None);
+        furnish(&store).await;
+        assert!(store.application(1, "app").await.expect("an answer").is_some());
     });
 }
 
