@@ -145,13 +145,16 @@ pub(crate) enum Apps {
         description: Option<String>,
     },
     /// List the applications.
+    #[command(after_help = "Example:\n  strongroom apps list --output json")]
     List,
     /// Show one application.
+    #[command(after_help = "Example:\n  strongroom apps get routing")]
     Get {
         /// Its id.
         id: String,
     },
     /// Delete an application with its collections.
+    #[command(after_help = "Example:\n  strongroom apps delete routing --yes")]
     Delete {
         /// Its id.
         id: String,
@@ -205,11 +208,14 @@ pub(crate) enum Secrets {
         given: Given,
     },
     /// List the collections of an application.
+    #[command(after_help = "Example:\n  strongroom secrets list --app routing")]
     List {
         #[command(flatten)]
         app: App,
     },
     /// Show a collection, its values masked.
+    #[command(after_help = "Examples:\n  strongroom secrets get db --app routing\n  \
+        strongroom secrets get db@1 --app routing --output json")]
     Get {
         /// Its id, or one of its versions.
         #[arg(value_name = "ID[@VERSION]")]
@@ -242,6 +248,7 @@ pub(crate) enum Secrets {
         yes: bool,
     },
     /// Delete a collection. Its id is free at once; its version counter goes on.
+    #[command(after_help = "Example:\n  strongroom secrets delete db --app routing")]
     Delete {
         /// Its id.
         id: String,
@@ -261,6 +268,7 @@ pub(crate) enum Secrets {
         app: App,
     },
     /// List the kept versions of a collection.
+    #[command(after_help = "Example:\n  strongroom secrets versions db --app routing")]
     Versions {
         /// Its id.
         id: String,
@@ -272,6 +280,7 @@ pub(crate) enum Secrets {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// List audit records, oldest first.
+    #[command(after_help = "Example:\n  strongroom audit list --app routing --collection db")]
     List {
         /// Only those of an application.
         #[arg(long, value_name = "APP")]
@@ -283,6 +292,7 @@ pub(crate) enum Audit {
     /// Verify the whole ledger.
     ///
     /// Exit codes: 0 in order; 1 it could not be read; 3 altered; 4 truncated.
+    #[command(after_help = "Examples:\n  strongroom audit verify\n  strongroom audit verify --without-key")]
     Verify {
         /// Verify the tree of hashes alone, without the root key.
         #[arg(long)]

@@ -6,6 +6,8 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::{Result, bail};
 
+use crate::output::printable;
+
 /// A command line that can be read but not meant. Its exit code is 2, and 125 for `run`.
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) &'static str);
@@ -18,7 +20,8 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// An error and its causes as one sentence. Debug is never used: it would print a stack trace.
+/// An error and its causes as one sentence on one line: what it quotes was written by others, and may not move a cursor.
+/// Debug is never used: it would print a stack trace.
 pub(crate) fn sentence(error: &anyhow::Error) -> String {
     let mut said: Vec<String> = Vec::new();
     for cause in error.chain() {
@@ -28,7 +31,7 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
             said.push(cause);
         }
     }
-    said.join(": ")
+    printable(&said.join(": "))
 }
 
 /// Whether standard output's reader went away, as `head` does: the program then ends as any other would, by SIGPIPE.

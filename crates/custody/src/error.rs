@@ -9,7 +9,7 @@ use strongroom_store::{ChangeError, CommitError, StoreError};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Absent {
     /// No live application has this id.
-    #[error("there is no application {0}")]
+    #[error("there is no application {0}; make it with: strongroom apps create {0}")]
     Application(ApplicationId),
     /// No live collection of the application has this id.
     #[error("application {application} has no secrets collection {id}")]

@@ -4,8 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::{Result, anyhow, bail};
 use strongroom_custody::{
-    Absent, CreateError, Custodian, List, Manage, NewApplication, Reveal, Updated, VersionSummary,
-    Write as WriteAction,
+    Custodian, List, Manage, NewApplication, Reveal, Updated, VersionSummary, Write as WriteAction,
 };
 use strongroom_secrets::{
     ApplicationId, Change, CollectionId, Draft, Mask, NewCollection, Operation, Place, Secret, SecretType,
@@ -62,10 +61,7 @@ async fn create(
     let new = NewCollection::settle(draft, custodian.limits())?;
     ensure_application(&custodian, &application).await?;
     let access = open::caller().access::<WriteAction>(&application);
-    let created = match custodian.create(&access, new, now()).await {
-        Err(CreateError::Absent(Absent::Application(id))) => return Err(unknown_application(&id)),
-        other => other?,
-    };
+    let created = custodian.create(&access, new, now()).await?;
     let count = match created.changes.added.len() {
         1 => "1 secret".to_owned(),
         count => format!("{count} secrets"),
@@ -84,10 +80,6 @@ async fn ensure_application(custodian: &Custodian, id: &ApplicationId) -> Result
         custodian.create_application(&access, NewApplication::default(), now()).await?;
     }
     Ok(())
-}
-
-fn unknown_application(id: &ApplicationId) -> anyhow::Error {
-    anyhow!("there is no application {id}; make it with: strongroom apps create {id}")
 }
 
 async fn list(settings: &Settings<'_>, application: ApplicationId) -> Result<()> {

@@ -1,0 +1,75 @@
+//! `--help` of every command, found by asking: it works, shows an example, and never what the environment holds.
+
+use crate::room::{Room, feed};
+
+/// The help of a command and of everything below it.
+fn read_all(room: &Room, words: &[String], found: &mut Vec<(String, String)>) {
+    let asked: Vec<&str> = words.iter().map(String::as_str).chain(["--help"]).collect();
+    let mut command = room.strongroom(&asked);
+    // clap would show the values of variables that it reads itself.
+    command.env("STRONGROOM_APP", "hunter2-app").env("STRONGROOM_ROOT_KEY", "hunter2-key");
+    let said = feed(command.env("STRONGROOM_DATA", "/hunter2-data"), b"").done();
+    assert_eq!(said.stderr, "");
+    let text = said.text();
+    let (_, below) = text.split_once("\nCommands:\n").unwrap_or_default();
+    for line in below.lines().take_while(|line| !line.is_empty()) {
+        let name = line.strip_prefix("  ").filter(|line| !line.starts_with(' '));
+        if let Some(name) = name.and_then(|line| line.split(' ').next()) {
+            read_all(room, &[words, &[name.to_owned()]].concat(), found);
+        }
+    }
+    found.push((words.join(" "), text));
+}
+
+fn all() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    read_all(&Room::empty(), &[], &mut found);
+    found
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let found = all();
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    for name in [
+        "quickstart",
+        "init",
+        "run",
+        "apps create",
+        "apps list",
+        "apps get",
+        "apps delete",
+        "secrets create",
+        "secrets list",
+        "secrets get",
+        "secrets update",
+        "secrets delete",
+        "secrets reveal",
+        "secrets versions",
+        "audit list",
+        "audit verify",
+    ] {
+        assert!(names.contains(&name), "{name} is not in {names:?}");
+    }
+    for (name, text) in &found {
+        let example = format!("  strongroom {name}");
+        let after = text
+            .rsplit_once("Example")
+            .map(|(_, after)| after)
+            .or(text.rsplit_once("Begin with").map(|(_, after)| after));
+        assert!(after.is_some_and(|after| after.contains(&example)), "strongroom {name} --help\n{text}");
+    }
+}
+
+#[test]
+fn help_never_shows_what_the_environment_holds() {
+    for (name, text) in all() {
+        assert!(!text.contains("hunter2"), "{name}\n{text}");
+    }
+}
+
+#[test]
+fn the_version_is_said() {
+    let said = Room::empty().say("--version").done().text();
+    assert_eq!(said, format!("strongroom {}\n", env!("CARGO_PKG_VERSION")));
+}
