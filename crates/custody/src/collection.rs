@@ -5,7 +5,7 @@ use strongroom_ledger::record::Action;
 use strongroom_seal::random;
 use strongroom_secrets::{CollectionId, Mask, NewCollection, SecretValue, SecretsCollection};
 use strongroom_secrets::{SecretsCollectionSummary, Timestamp};
-use strongroom_store::{ChangeError, CollectionRow, Transaction, VersionRow};
+use strongroom_store::{ChangeError, CollectionRow, Transaction, VersionFace, VersionRow};
 
 use crate::access::{Access, List, Write};
 use crate::custodian::{Custodian, Entry, LEDGER, born, head, random_fault};
@@ -150,16 +150,7 @@ impl Custodian {
     ) -> Result<(SecretsCollection<Mask>, u64), ReadError> {
         let application = access.application();
         let born = self.application_row(application).await?.born;
-        let found = match version {
-            None => self
-                .store
-                .current_face(LEDGER, &born, id.as_str())
-                .await
-                .map(|f| f.map(|(c, v)| (c, Some(v)))),
-            Some(version) => self.store.version_face(LEDGER, &born, id.as_str(), version).await,
-        };
-        let (collection, face) = found.map_err(Fault::from)?.ok_or_else(|| absent(access, id))?;
-        let face = face.ok_or_else(|| no_version(id, version))?;
+        let (collection, face) = self.look_up(access, &born, id, version).await?;
         let chosen = Chosen { application, collection: &collection, version: &face };
         Ok((self.show(&chosen)?, face.version))
     }
@@ -225,6 +216,25 @@ impl Custodian {
         self.record(&mut transaction, access.actor(), entry, now).await?;
         transaction.commit().await.map_err(Fault::from)?;
         Ok(())
+    }
+
+    /// A live collection and one version of it, without values: the current one where none is named.
+    pub(crate) async fn look_up<A>(
+        &self,
+        access: &Access<A>,
+        born: &str,
+        id: &CollectionId,
+        version: Option<u64>,
+    ) -> Result<(CollectionRow, VersionFace), ReadError> {
+        let found = match version {
+            None => {
+                let current = self.store.current_face(LEDGER, born, id.as_str()).await;
+                current.map(|found| found.map(|(collection, face)| (collection, Some(face))))
+            }
+            Some(version) => self.store.version_face(LEDGER, born, id.as_str(), version).await,
+        };
+        let (collection, face) = found.map_err(Fault::from)?.ok_or_else(|| absent(access, id))?;
+        Ok((collection, face.ok_or_else(|| no_version(id, version))?))
     }
 
     /// Inside a transaction: the application is still the one that the caller looked at.

@@ -3,7 +3,7 @@
 
 use strongroom_ledger::Receipt;
 use strongroom_ledger::record::Action;
-use strongroom_secrets::{CollectionId, Limits, Secret, SecretValue, Secrets, SecretsCollection};
+use strongroom_secrets::{CollectionId, Limits, Place, Secret, SecretValue, Secrets, SecretsCollection};
 use strongroom_secrets::{SecretsCollectionSummary, Timestamp};
 
 use crate::access::{Access, Deliver, Reveal};
@@ -28,7 +28,7 @@ impl Delivery {
     /// The documented collection with real values.
     #[must_use]
     pub fn into_collection(self) -> SecretsCollection<SecretValue> {
-        let secret = |(place, value): (strongroom_secrets::Place, SecretValue)| Secret {
+        let secret = |(place, value): (Place, SecretValue)| Secret {
             secret_type: place.secret_type(),
             location: place.location().to_owned(),
             value,
@@ -41,6 +41,27 @@ impl Delivery {
 }
 
 impl Custodian {
+    /// What a delivery would hand out, without its values: places and lengths in bytes, and the number of the version.
+    /// It leaves no record, and opens nothing but a face.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn outline(
+        &self,
+        access: &Access<Deliver>,
+        id: &CollectionId,
+        version: Option<u64>,
+    ) -> Result<(Vec<(Place, u64)>, u64), ReadError> {
+        let application = access.application();
+        let born = self.application_row(application).await?.born;
+        let (collection, version) = self.look_up(access, &born, id, version).await?;
+        let chosen = Chosen { application, collection: &collection, version: &version };
+        let face = self.open_face(&chosen)?;
+        let outline = face.secrets.iter().map(|secret| Some((secret.place()?, secret.bytes)));
+        let outline = outline.collect::<Option<_>>().ok_or_else(|| altered(&chosen))?;
+        Ok((outline, version.version))
+    }
+
     /// Hands a collection to a run.
     ///
     /// # Errors

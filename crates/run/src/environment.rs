@@ -21,10 +21,7 @@ impl Environment {
         if name.contains(&0) || value.contains(&0) {
             return Err(VariableError::Nul);
         }
-        let size = name.len() + value.len() + 2;
-        if size > LONGEST {
-            return Err(VariableError::TooLong { size });
-        }
+        let size = check_size(name.len(), value.len())?;
         // Made with its final size: a vector that grows leaves copies behind.
         let mut string = Vec::with_capacity(size);
         string.extend_from_slice(name);
@@ -40,6 +37,12 @@ impl Environment {
         let as_text = |string| CStr::from_bytes_with_nul(string).expect("push put one NUL, at the end");
         self.strings.iter().map(|string| as_text(string)).collect()
     }
+}
+
+/// The size of `NAME=value` with its terminator, if the kernel takes it.
+pub(crate) fn check_size(name: usize, value: usize) -> Result<usize, VariableError> {
+    let size = name.saturating_add(value).saturating_add(2);
+    if size > LONGEST { Err(VariableError::TooLong { size }) } else { Ok(size) }
 }
 
 /// Why a variable cannot be handed to a process.

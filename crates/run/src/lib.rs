@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! program   finds what the command names, before anything is fetched
+//! preflight decides what needs no value, before anything is delivered
 //! plan      decides everything and touches nothing; every refusal that can be known
 //! run       acts: files, child, signals, output; then removes everything
 //! end_as    ends as the child did
@@ -38,7 +39,7 @@ mod sys;
 pub use ending::{Ending, end_as};
 pub use files::FilesError;
 pub use notes::Note;
-pub use plan::{Command, Plan, Refusal, Rules, plan};
+pub use plan::{Command, Plan, Refusal, Rules, plan, preflight};
 pub use program::{Program, ProgramError};
 pub use runtime::{RuntimeError, RuntimeFolders};
 pub use streams::Streams;

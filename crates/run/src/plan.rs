@@ -10,7 +10,7 @@ use strongroom_secrets::{EnvName, FileLocation, Place, SecretValue, Secrets};
 
 use crate::denied::is_denied;
 use crate::ending::Ending;
-use crate::environment::{Environment, LONGEST, VariableError};
+use crate::environment::{Environment, LONGEST, VariableError, check_size};
 use crate::mask::Patterns;
 use crate::notes::Note;
 use crate::program::Program;
@@ -55,6 +55,24 @@ pub struct Plan {
     not_maskable: Vec<Place>,
 }
 
+/// Decides what can be decided before the values are there, from the places of secrets and their lengths in bytes: a run
+/// that is refused here needs no delivery.
+///
+/// # Errors
+/// [`Refusal`], the same that [`plan`] would give.
+pub fn preflight(secrets: &[(Place, u64)], rules: &Rules) -> Result<(), Refusal> {
+    if !rules.home.is_absolute() {
+        return Err(Refusal::RelativeHome { home: rules.home.clone() });
+    }
+    for (name, bytes) in secrets.iter().filter_map(|(place, bytes)| Some((env_name(place)?, bytes))) {
+        check_name(name, &rules.allow_env)?;
+        let length = usize::try_from(*bytes).unwrap_or(usize::MAX);
+        check_size(name.as_str().len(), length)
+            .map_err(|error| variable_refusal(OsStr::new(name.as_str()), error))?;
+    }
+    Ok(())
+}
+
 /// Decides a run.
 ///
 /// # Errors
@@ -65,10 +83,8 @@ pub fn plan(
     inherited: Vec<(OsString, OsString)>,
     rules: Rules,
 ) -> Result<Plan, Refusal> {
-    if !rules.home.is_absolute() {
-        return Err(Refusal::RelativeHome { home: rules.home });
-    }
-    check_names(&secrets, &rules.allow_env)?;
+    let outline = |(place, value): &(Place, SecretValue)| (place.clone(), value.len() as u64);
+    preflight(&secrets.entries().iter().map(outline).collect::<Vec<_>>(), &rules)?;
     let (patterns, not_maskable) =
         if rules.mask { patterns(&secrets) } else { (Patterns::new(), Vec::new()) };
     let Command { program, argv } = command;
@@ -86,14 +102,12 @@ pub fn plan(
     })
 }
 
-fn check_names(secrets: &Secrets<SecretValue>, allowed: &[String]) -> Result<(), Refusal> {
-    for name in secrets.entries().iter().filter_map(|(place, _)| env_name(place)) {
-        if name.as_str() == FILES_VARIABLE {
-            return Err(Refusal::OurName);
-        }
-        if is_denied(name.as_str()) && !allowed.iter().any(|allowed| allowed == name.as_str()) {
-            return Err(Refusal::DeniedName { name: name.clone() });
-        }
+fn check_name(name: &EnvName, allowed: &[String]) -> Result<(), Refusal> {
+    if name.as_str() == FILES_VARIABLE {
+        return Err(Refusal::OurName);
+    }
+    if is_denied(name.as_str()) && !allowed.iter().any(|allowed| allowed == name.as_str()) {
+        return Err(Refusal::DeniedName { name: name.clone() });
     }
     Ok(())
 }

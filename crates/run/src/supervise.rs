@@ -226,8 +226,10 @@ impl<'a> Supervisor<'a> {
     /// A shell continues its whole job, so the child has gone on as we have. Only where it was us alone it is told: once
     /// more might undo the next Ctrl-Z (`ctrl_z_stops_the_job_and_the_shell_continues_it`).
     fn continue_child(&mut self) {
-        match waitpid(Some(self.child.process), WaitOptions::NOHANG | WaitOptions::CONTINUED) {
+        let changes = WaitOptions::NOHANG | WaitOptions::CONTINUED | WaitOptions::UNTRACED;
+        match waitpid(Some(self.child.process), changes) {
             Ok(Some((_, status))) if status.continued() => {}
+            // It went on, and has ended or stopped once more.
             Ok(Some((_, status))) => self.see(status),
             Ok(None) | Err(_) => sys::send(self.child.process, libc::SIGCONT),
         }

@@ -219,16 +219,17 @@ pub(crate) fn start(image: &Image<'_>, signals: &Signals) -> Result<Pid, StartEr
     // SAFETY: in the child only `Child::become_image` runs, which calls nothing that is not async-signal-safe and never
     // returns, so locks that another thread held at the fork are never waited for. Everything it points to lives in
     // this frame, which the child has its own copy of.
-    let process = unsafe {
+    let forked = unsafe {
         match libc::fork() {
             0 => child.become_image(),
-            process => process,
+            forked => forked,
         }
     };
-    drop(said);
-    let Some(process) = Pid::from_raw(process).filter(|_| process > 0) else {
+    if forked < 0 {
         return Err(StartError::Prepare(io::Error::last_os_error()));
-    };
+    }
+    let process = Pid::from_raw(forked).expect("fork gives its parent a process or an error");
+    drop(said);
     let mut report = Vec::new();
     // Nothing said means that exec closed the pipe, or that a signal ended the child before: its status tells.
     match File::from(heard).read_to_end(&mut report) {

@@ -1,11 +1,13 @@
-//! `run`: a collection into a process. The program is looked for before anything is fetched; the collection is opened
-//! and recorded; the data is let go; then the run is planned, and done.
+//! `run`: a collection into a process. The program is looked for, and what can be refused is refused, before anything
+//! is delivered; the delivery is recorded; the data is let go; then the run is planned, and done.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use strongroom_custody::{Deliver, Delivery};
-use strongroom_run::{Command, Ending, Program, Rules, RuntimeFolders, Streams, plan, run};
+use strongroom_custody::{Custodian, Deliver, Delivery};
+use strongroom_run::{
+    Command, Ending, Program, Refusal, Rules, RuntimeFolders, Streams, plan, preflight, run,
+};
 use strongroom_secrets::{ApplicationId, CollectionId};
 
 use super::secrets::parse_id;
@@ -36,7 +38,11 @@ pub(super) fn act(settings: &Settings<'_>, typed: Run, streams: Streams) -> Resu
         Err(error) => return Ok(refused(error.ending(), error)),
     };
     let command = Command { program, argv: typed.command };
-    let delivery = block_on(deliver(settings, &application, &id, version))??;
+    let wanted = Wanted { application, id, version };
+    let delivery = match block_on(deliver(settings, &wanted, &rules))?? {
+        Ok(delivery) => delivery,
+        Err(error) => return Ok(refused(error.ending(), error)),
+    };
     let plan = match plan(delivery.secrets, command, environment.variables(), rules) {
         Ok(plan) => plan,
         Err(error) => return Ok(refused(error.ending(), error)),
@@ -55,20 +61,40 @@ pub(super) fn act(settings: &Settings<'_>, typed: Run, streams: Streams) -> Resu
     }
 }
 
-/// Opens the collection and lets the data go again, so that nothing of ours is held while the child runs.
+/// What is to be delivered.
+struct Wanted {
+    application: ApplicationId,
+    id: CollectionId,
+    version: Option<u64>,
+}
+
+/// Has the collection delivered, unless the run is refused for what can be known before; and lets the data go again, so
+/// that nothing of ours is held while the child runs.
 async fn deliver(
     settings: &Settings<'_>,
-    application: &ApplicationId,
-    id: &CollectionId,
-    version: Option<u64>,
-) -> Result<Delivery> {
+    wanted: &Wanted,
+    rules: &Rules,
+) -> Result<Result<Delivery, Refusal>> {
     let custodian = open::custodian(settings).await?;
-    let access = open::caller().access::<Deliver>(application);
-    let delivered = custodian.deliver(&access, id, version, now()).await;
+    let delivered = deliver_from(&custodian, wanted, rules).await;
     custodian.close().await;
-    let (delivery, receipt) = delivered?;
-    tracing::info!(%receipt, version = delivery.version, "delivered");
-    Ok(delivery)
+    delivered
+}
+
+async fn deliver_from(
+    custodian: &Custodian,
+    wanted: &Wanted,
+    rules: &Rules,
+) -> Result<Result<Delivery, Refusal>> {
+    let Wanted { application, id, version } = wanted;
+    let access = open::caller().access::<Deliver>(application);
+    let (outline, version) = custodian.outline(&access, id, *version).await?;
+    if let Err(refusal) = preflight(&outline, rules) {
+        return Ok(Err(refusal));
+    }
+    let (delivery, receipt) = custodian.deliver(&access, id, Some(version), now()).await?;
+    tracing::info!(%receipt, version, "delivered");
+    Ok(Ok(delivery))
 }
 
 fn refused(ending: Ending, error: impl std::error::Error + Send + Sync + 'static) -> Ending {

@@ -138,7 +138,9 @@ fn a_dangerous_name_needs_leave() {
     room.run("--collection d", "echo started").refused(125, "BASH_ENV could change which program runs");
     let ran = room.run("--collection d --allow-env BASH_ENV --no-mask", "echo $BASH_ENV").done();
     assert_eq!(ran.text(), "/dev/null\n");
+    let before = deliveries(&room);
     room.run("--collection d --allow-env PATH", "echo started").refused(125, "pass --allow-env BASH_ENV");
+    assert_eq!(deliveries(&room), before, "a run that is refused needs no delivery");
 }
 
 #[test]
