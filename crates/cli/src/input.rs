@@ -107,6 +107,10 @@ fn read_path(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>> {
         return read_all(std::io::stdin().lock(), limit).context("standard input was not taken");
     }
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    if size > limit {
+        bail!("{} has {size} bytes, and the limit here is {limit}", path.display());
+    }
     read_all(file, limit).with_context(|| format!("{} was not taken", path.display()))
 }
 
