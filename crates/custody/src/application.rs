@@ -41,6 +41,8 @@ pub struct NewApplication {
 struct ApplicationFace {
     name: String,
     description: String,
+    /// When it was created: the columns are held against this.
+    created_at: i64,
 }
 
 /// How many rows one statement reads where all are wanted.
@@ -62,6 +64,7 @@ impl Custodian {
         let face = ApplicationFace {
             name: new.name.unwrap_or_else(|| id.to_string()),
             description: new.description,
+            created_at: now.as_micros(),
         };
         let plain = serde_json::to_vec(&face).expect("strings are JSON");
         let identity = ApplicationIdentity { born: &born, id: id.as_str(), live: true };
@@ -147,7 +150,11 @@ impl Custodian {
 
     fn open_application(&self, row: &ApplicationRow) -> Result<Application, Fault> {
         let bytes = self.open_application_face(row)?;
-        let face = serde_json::from_slice(&bytes).map_err(|_| altered(row, None))?;
+        let face: ApplicationFace = serde_json::from_slice(&bytes).map_err(|_| altered(row, None))?;
+        // Nothing changes an application yet, so both times are the one it was sealed with.
+        if [row.created_at, row.updated_at] != [face.created_at; 2] {
+            return Err(altered(row, None));
+        }
         Ok(application(row, face))
     }
 

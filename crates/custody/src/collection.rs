@@ -10,8 +10,10 @@ use strongroom_store::{ChangeError, CollectionRow, Transaction, VersionFace, Ver
 use crate::access::{Access, List, Write};
 use crate::custodian::{Custodian, Entry, LEDGER, born, head, random_fault};
 use crate::error::{Absent, CreateError, Fault, ReadError};
-use crate::update::{Changes, Updated};
-use crate::version::{Chosen, Plain, VersionSummary, altered, identity, manifest_mac, new_value_id, summary};
+use crate::update::{Changes, Updated, oldest_kept};
+use crate::version::{
+    Chosen, Plain, VersionSummary, altered, identity, lost, manifest_mac, new_value_id, summary,
+};
 
 /// How many rows one statement reads where all are wanted.
 const PAGE: u32 = 200;
@@ -35,6 +37,7 @@ impl Custodian {
         let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
         let row = transaction.application(application.as_str()).await.map_err(Fault::from)?;
         let row = row.ok_or_else(|| Absent::Application(application.clone()))?;
+        self.open_application_face(&row)?;
         let version =
             transaction.next_version(application.as_str(), id.as_str()).await.map_err(Fault::from)?;
 
@@ -50,6 +53,7 @@ impl Custodian {
             name: &name,
             description: &new.description,
             created_by: &access.actor().name,
+            collection_created_at: now.as_micros(),
             secrets: &secrets,
             values: &values,
             previous: None,
@@ -126,7 +130,7 @@ impl Custodian {
             let from = after.as_ref().map(|(at, id)| (*at, id.as_str()));
             let page = self.store.collections(LEDGER, &born, from, PAGE).await.map_err(Fault::from)?;
             for (collection, version) in &page {
-                let chosen = Chosen { application, collection, version };
+                let chosen = Chosen { application, collection, version, current: version };
                 found.push(summary(&chosen, &self.open_face(&chosen)?));
             }
             match page.last() {
@@ -150,8 +154,8 @@ impl Custodian {
     ) -> Result<(SecretsCollection<Mask>, u64), ReadError> {
         let application = access.application();
         let born = self.application_row(application).await?.born;
-        let (collection, face) = self.look_up(access, &born, id, version).await?;
-        let chosen = Chosen { application, collection: &collection, version: &face };
+        let (collection, face, current) = self.look_up(access, &born, id, version).await?;
+        let chosen = Chosen { application, collection: &collection, version: &face, current: &current };
         Ok((self.show(&chosen)?, face.version))
     }
 
@@ -167,11 +171,16 @@ impl Custodian {
         let application = access.application();
         let born = self.application_row(application).await?.born;
         let found = self.store.current_face(LEDGER, &born, id.as_str()).await.map_err(Fault::from)?;
-        let (collection, _) = found.ok_or_else(|| absent(access, id))?;
+        let (collection, current) = found.ok_or_else(|| absent(access, id))?;
         let rows = self.store.versions(LEDGER, &collection.born).await.map_err(Fault::from)?;
+        if let Some(version) = first_gap(&collection, &rows) {
+            return Err(lost(application, &collection, version).into());
+        }
         let mut versions = Vec::with_capacity(rows.len());
-        for version in &rows {
-            let face = self.open_face(&Chosen { application, collection: &collection, version })?;
+        // What was written since the collection was looked at is bound by a manifest that was not looked at.
+        for version in rows.iter().filter(|row| row.version <= collection.version) {
+            let chosen = Chosen { application, collection: &collection, version, current: &current };
+            let face = self.open_face(&chosen)?;
             versions.push(VersionSummary {
                 version: version.version,
                 created_at: Timestamp::from_micros(version.created_at),
@@ -198,7 +207,8 @@ impl Custodian {
         self.check_application(&mut transaction, access, &born).await?;
         let found = transaction.current(&born, id.as_str()).await.map_err(Fault::from)?;
         let (before, current) = found.ok_or_else(|| absent(access, id))?;
-        let chosen = Chosen { application, collection: &before, version: &current.face };
+        let chosen =
+            Chosen { application, collection: &before, version: &current.face, current: &current.face };
         self.open_face(&chosen)?;
         let (_, manifest_key) = self
             .keyring
@@ -218,14 +228,14 @@ impl Custodian {
         Ok(())
     }
 
-    /// A live collection and one version of it, without values: the current one where none is named.
+    /// A live collection, one version of it without values (the current one where none is named), and the current one.
     pub(crate) async fn look_up<A>(
         &self,
         access: &Access<A>,
         born: &str,
         id: &CollectionId,
         version: Option<u64>,
-    ) -> Result<(CollectionRow, VersionFace), ReadError> {
+    ) -> Result<(CollectionRow, VersionFace, VersionFace), ReadError> {
         let found = match version {
             None => {
                 let current = self.store.current_face(LEDGER, born, id.as_str()).await;
@@ -234,7 +244,31 @@ impl Custodian {
             Some(version) => self.store.version_face(LEDGER, born, id.as_str(), version).await,
         };
         let (collection, face) = found.map_err(Fault::from)?.ok_or_else(|| absent(access, id))?;
-        Ok((collection, face.ok_or_else(|| no_version(id, version))?))
+        let face = face.ok_or_else(|| missing(access, id, &collection, version))?;
+        let (collection, current) = self.current_beside(access, id, collection, &face).await?;
+        Ok((collection, face, current))
+    }
+
+    /// The collection again, with its current version, for a look at the one that was found in `row`.
+    pub(crate) async fn current_beside<A>(
+        &self,
+        access: &Access<A>,
+        id: &CollectionId,
+        row: CollectionRow,
+        version: &VersionFace,
+    ) -> Result<(CollectionRow, VersionFace), ReadError> {
+        let number = version.version;
+        if number == row.version {
+            return Ok((row, version.clone()));
+        }
+        let found = self.store.current_face(LEDGER, &row.application, &row.id).await.map_err(Fault::from)?;
+        let (now, current) =
+            found.filter(|(now, _)| now.born == row.born).ok_or_else(|| absent(access, id))?;
+        // It may have been pruned between the two looks.
+        if (row.oldest_version..now.oldest_version).contains(&number) {
+            return Err(Absent::Version { id: id.clone(), version: number }.into());
+        }
+        Ok((now, current))
     }
 
     /// Inside a transaction: the application is still the one that the caller looked at.
@@ -256,6 +290,23 @@ pub(crate) fn absent<A>(access: &Access<A>, id: &CollectionId) -> Absent {
     Absent::Collection { application: access.application().clone(), id: id.clone() }
 }
 
-pub(crate) fn no_version(id: &CollectionId, version: Option<u64>) -> Absent {
-    Absent::Version { id: id.clone(), version: version.unwrap_or_default() }
+/// Why a version is not there: it never was, or is not kept; or it should be, and somebody took it away.
+pub(crate) fn missing<A>(
+    access: &Access<A>,
+    id: &CollectionId,
+    row: &CollectionRow,
+    version: Option<u64>,
+) -> ReadError {
+    let version = version.unwrap_or_default();
+    if (row.oldest_version..=row.version).contains(&version) {
+        return lost(access.application(), row, version).into();
+    }
+    Absent::Version { id: id.clone(), version }.into()
+}
+
+/// The first version that should be among all kept ones and is not. They may have been read later than the row.
+pub(crate) fn first_gap(row: &CollectionRow, versions: &[VersionFace]) -> Option<u64> {
+    let newest = versions.last().map_or(row.version, |last| last.version.max(row.version));
+    let mut found = versions.iter().map(|version| version.version);
+    (oldest_kept(row.oldest_version, newest)..=newest).find(|expected| found.next() != Some(*expected))
 }

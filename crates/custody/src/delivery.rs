@@ -7,7 +7,7 @@ use strongroom_secrets::{CollectionId, Limits, Place, Secret, SecretValue, Secre
 use strongroom_secrets::{SecretsCollectionSummary, Timestamp};
 
 use crate::access::{Access, Deliver, Reveal};
-use crate::collection::{absent, no_version};
+use crate::collection::{absent, missing};
 use crate::custodian::{Custodian, Entry, LEDGER};
 use crate::error::{Fault, ReadError};
 use crate::release::{Recorded, Withheld};
@@ -54,8 +54,8 @@ impl Custodian {
     ) -> Result<(Vec<(Place, u64)>, u64), ReadError> {
         let application = access.application();
         let born = self.application_row(application).await?.born;
-        let (collection, version) = self.look_up(access, &born, id, version).await?;
-        let chosen = Chosen { application, collection: &collection, version: &version };
+        let (collection, version, current) = self.look_up(access, &born, id, version).await?;
+        let chosen = Chosen { application, collection: &collection, version: &version, current: &current };
         let face = self.open_face(&chosen)?;
         let outline = face.secrets.iter().map(|secret| Some((secret.place()?, secret.bytes)));
         let outline = outline.collect::<Option<_>>().ok_or_else(|| altered(&chosen))?;
@@ -107,8 +107,9 @@ impl Custodian {
             Some(version) => self.store.version(LEDGER, &born, id.as_str(), version).await,
         };
         let (collection, row) = found.map_err(Fault::from)?.ok_or_else(|| absent(access, id))?;
-        let row = row.ok_or_else(|| no_version(id, version))?;
-        let chosen = Chosen { application, collection: &collection, version: &row.face };
+        let row = row.ok_or_else(|| missing(access, id, &collection, version))?;
+        let (collection, current) = self.current_beside(access, id, collection, &row.face).await?;
+        let chosen = Chosen { application, collection: &collection, version: &row.face, current: &current };
         let withheld = self.open_delivery(&chosen, &row.contents)?;
 
         let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;

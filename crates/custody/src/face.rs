@@ -1,8 +1,9 @@
 //! The face of a version: everything of it that may be shown, sealed as one record under the face's own label. It
 //! holds names, types, locations, value ids, lengths and keyed digests, and no value.
 //!
-//! Its plain form is JSON: `{"name", "description", "created_by", "secrets": [{"type", "location", "value_id",
-//! "bytes", "digest"}]}`; digests are hexadecimal. The order is the order of the values in the contents.
+//! Its plain form is JSON: `{"name", "description", "created_by", "collection_created_at", "created_at", "secrets":
+//! [{"type", "location", "value_id", "bytes", "digest"}]}`; times are microseconds since 1970, digests are hexadecimal.
+//! The order is the order of the values in the contents.
 
 use serde::{Deserialize, Serialize};
 use strongroom_secrets::{Place, SecretType, ValueId};
@@ -14,6 +15,10 @@ pub(crate) struct Face {
     pub(crate) description: String,
     /// Who made this version, as the audit record names them.
     pub(crate) created_by: String,
+    /// When the collection was made: the column beside it is for sorting, and is held against this.
+    pub(crate) collection_created_at: i64,
+    /// When this version was made; its column likewise.
+    pub(crate) created_at: i64,
     pub(crate) secrets: Vec<FaceSecret>,
 }
 

@@ -82,7 +82,7 @@ impl Custodian {
         {
             return Err(UpdateError::NotAtVersion { expected, current: row.version });
         }
-        let chosen = Chosen { application, collection: &row, version: &current.face };
+        let chosen = Chosen { application, collection: &row, version: &current.face, current: &current.face };
         let (key, face, kept) = self.open_version(&chosen, &current.contents)?;
         let stored = face.places().ok_or_else(|| altered(&chosen))?;
         let genuine = |place: &Place, mask: &Mask| self.keyring.is_mask_of(application, id, place, mask);
@@ -134,6 +134,7 @@ impl Custodian {
             name: next.name,
             description: next.description,
             created_by: &access.actor().name,
+            collection_created_at: before.created_at,
             secrets: &secrets,
             values: &values,
             previous: Some(&previous),
@@ -195,10 +196,15 @@ impl Next<'_> {
     }
 }
 
+/// Which version is the oldest that is kept, when `newest` is the newest.
+pub(crate) fn oldest_kept(oldest: u64, newest: u64) -> u64 {
+    oldest.max((newest + 1).saturating_sub(KEPT_VERSIONS))
+}
+
 /// Keeps the newest versions and destroys the rest.
 async fn prune(transaction: &mut Transaction<'_>, after: &mut CollectionRow) -> Result<(), Fault> {
-    let oldest = (after.version + 1).saturating_sub(KEPT_VERSIONS);
-    if oldest <= after.oldest_version {
+    let oldest = oldest_kept(after.oldest_version, after.version);
+    if oldest == after.oldest_version {
         return Ok(());
     }
     let found = transaction.version_face(&after.application, &after.id, oldest).await?;

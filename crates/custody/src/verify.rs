@@ -11,6 +11,7 @@ use strongroom_store::{ApplicationRow, CollectionRow, RecordFilter, Store, Versi
 
 use crate::access::{Audit, Everywhere};
 use crate::audit::columns;
+use crate::collection::first_gap;
 use crate::custodian::{Custodian, LEDGER};
 use crate::error::Fault;
 use crate::version::manifest_holds;
@@ -61,6 +62,18 @@ pub enum VerifyError {
         /// Which life of that id.
         born: String,
     },
+    /// A version that a collection keeps is not what was sealed as that version, or is gone.
+    #[error(
+        "version {version} of secrets collection {id} (born {born}) is not what was written there, or is gone"
+    )]
+    Version {
+        /// The collection's id.
+        id: String,
+        /// Which life of that id.
+        born: String,
+        /// The first such version.
+        version: u64,
+    },
     /// A collection of which the ledger tells is not there.
     #[error("the secrets collection born {born} is gone, and record {seq} says that it was there")]
     Removed {
@@ -101,6 +114,7 @@ pub async fn verify(store: &Store) -> Result<Verified, VerifyError> {
         }
     }
     let verdict = verification.finish(&head)?;
+    check_end(store, head.size).await?;
     Ok(Verified {
         records: verdict.size(),
         opened: 0,
@@ -139,6 +153,7 @@ impl Custodian {
             }
         }
         let verdict = verification.finish(&head)?;
+        check_end(&self.store, head.size).await?;
         let (applications, collections) = (applications.finish()?, collections.finish()?);
         Ok(Verified {
             records: verdict.size(),
@@ -177,7 +192,7 @@ impl Custodian {
             let more = page.len() == PAGE as usize;
             after = page.last().map(|(row, _)| row.born.clone());
             for (row, version) in page {
-                today.0.insert(row.born.clone(), self.held(row, version));
+                today.0.insert(row.born.clone(), self.hold(row, version).await?);
             }
             if !more {
                 return Ok(today);
@@ -185,10 +200,34 @@ impl Custodian {
         }
     }
 
-    /// What a collection's row says, and whether its manifest bears it out.
-    fn held(&self, row: CollectionRow, current: Option<VersionFace>) -> Held {
+    /// What a collection's row says, whether its manifest bears it out, and whether its versions do.
+    async fn hold(&self, row: CollectionRow, current: Option<VersionFace>) -> Result<Held, Fault> {
         let sound = current.is_some_and(|current| manifest_holds(&self.keyring, &row, &current));
-        Held { id: row.id, epoch: row.epoch, manifest: row.manifest, sound, told: None }
+        let broken = if sound { self.walk(&row).await? } else { None };
+        Ok(Held { id: row.id, epoch: row.epoch, manifest: row.manifest, sound, broken, told: None })
+    }
+
+    /// Walks the chain of a collection's versions, oldest first, to the first that is not in order.
+    async fn walk(&self, row: &CollectionRow) -> Result<Option<u64>, Fault> {
+        let faces = self.store.versions(LEDGER, &row.born).await?;
+        if let Some(gap) = first_gap(row, &faces) {
+            return Ok(Some(gap));
+        }
+        let mut before = None;
+        for number in faces.iter().map(|face| face.version).filter(|number| *number <= row.version) {
+            // One at a time: a hundred versions with all their values are more than memory should hold.
+            let Some(version) = self.store.version_of(LEDGER, &row.born, number).await? else {
+                // Pruned since, as its successor will be seen to be the oldest; or taken away this very moment, and
+                // then the next verification says so.
+                continue;
+            };
+            let follows = self.follows(row, &version, before.as_ref());
+            if !follows && (before.is_some() || number == row.oldest_version) {
+                return Ok(Some(number));
+            }
+            before = Some(version.face);
+        }
+        Ok(None)
     }
 }
 
@@ -243,6 +282,8 @@ struct Held {
     epoch: u64,
     manifest: Vec<u8>,
     sound: bool,
+    /// The first version that is not in order.
+    broken: Option<u64>,
     /// The record that told of this very epoch.
     told: Option<u64>,
 }
@@ -269,10 +310,26 @@ impl Collections {
     /// Every collection was told of; how many there are.
     fn finish(self) -> Result<u64, VerifyError> {
         let count = self.0.len() as u64;
-        match self.0.into_iter().find(|(_, held)| held.told.is_none()) {
-            Some((born, held)) => Err(VerifyError::Unrecorded { id: held.id, born }),
-            None => Ok(count),
+        for (born, Held { id, broken, told, .. }) in self.0 {
+            if told.is_none() {
+                return Err(VerifyError::Unrecorded { id, born });
+            }
+            if let Some(version) = broken {
+                return Err(VerifyError::Version { id, born, version });
+            }
         }
+        Ok(count)
+    }
+}
+
+/// Nothing stands behind the ledger's end. The row is looked for before the end is read again, so that somebody who
+/// appends meanwhile is not blamed.
+async fn check_end(store: &Store, size: u64) -> Result<(), VerifyError> {
+    let behind = store.leaves(LEDGER, size, 1).await.map_err(Fault::from)?;
+    let end = head(store).await?.size;
+    match behind.first() {
+        Some((seq, _)) if *seq >= end => Err(Finding::Surplus { seq: *seq }.into()),
+        _ => Ok(()),
     }
 }
 

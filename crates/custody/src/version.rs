@@ -34,6 +34,8 @@ pub(crate) struct Plain<'a> {
     pub(crate) name: &'a str,
     pub(crate) description: &'a str,
     pub(crate) created_by: &'a str,
+    /// When the collection was made.
+    pub(crate) collection_created_at: i64,
     pub(crate) secrets: &'a [(Place, ValueId)],
     /// The values, in the order of `secrets`.
     pub(crate) values: &'a [&'a SecretValue],
@@ -46,6 +48,8 @@ pub(crate) struct Chosen<'a> {
     pub(crate) application: &'a ApplicationId,
     pub(crate) collection: &'a CollectionRow,
     pub(crate) version: &'a VersionFace,
+    /// The collection's current version, which its manifest binds; where that was chosen, the same.
+    pub(crate) current: &'a VersionFace,
 }
 
 impl Custodian {
@@ -65,6 +69,8 @@ impl Custodian {
             name: plain.name.to_owned(),
             description: plain.description.to_owned(),
             created_by: plain.created_by.to_owned(),
+            collection_created_at: plain.collection_created_at,
+            created_at: now.as_micros(),
             secrets: secrets
                 .map(|((place, id), value)| FaceSecret::new(place, id, value.len() as u64, digest(value)))
                 .collect(),
@@ -140,6 +146,41 @@ impl Custodian {
         }
         Ok((key, face, values))
     }
+
+    /// Whether a version of a collection is what was sealed, and follows from the one before it, where that is kept.
+    pub(crate) fn follows(
+        &self,
+        row: &CollectionRow,
+        version: &VersionRow,
+        before: Option<&VersionFace>,
+    ) -> bool {
+        self.chain_of(row, version, before).is_some_and(|chain| match before {
+            Some(_) => version.face.chain == chain,
+            // What the oldest one followed from may be gone; its chain value is in the manifest.
+            None => version.face.chain == row.oldest_chain,
+        })
+    }
+
+    /// The chain value that a version should have; `None` where it does not open.
+    fn chain_of(
+        &self,
+        row: &CollectionRow,
+        version: &VersionRow,
+        before: Option<&VersionFace>,
+    ) -> Option<[u8; 32]> {
+        let VersionRow { face, contents } = version;
+        if commitment_of(contents)?[..] != face.contents_commitment {
+            return None;
+        }
+        let key = self.keyring.open_collection_key(&identity(row), row.key_version, &row.wrapped_key).ok()?;
+        let generation = face.generation.to_string();
+        let plain = key.face_key().open(face.version, &generation, &face.face).ok()?;
+        Face::parse(&plain).filter(|plain| agrees(plain, row, face))?;
+        let values = key.contents_key().open(face.version, &generation, contents).ok()?;
+        let previous = before.map(|before| before.chain.as_slice().try_into()).transpose().ok()?;
+        let digests = (self.keyring.digest_of_face(&plain), self.keyring.digest_of_contents(&values));
+        Some(self.keyring.chain(previous, face.version, &digests.0, &digests.1))
+    }
 }
 
 /// The MAC of a collection's manifest, for its row and its audit record. `current` is its current version.
@@ -181,16 +222,15 @@ fn manifest<'a>(row: &'a CollectionRow, current: &VersionFace) -> Option<Manifes
     })
 }
 
-/// The manifest binds the current version's bytes. An older version is bound by its own seal, which names it, and by
-/// the chain that `audit verify` walks; that it is still kept is said by the manifest.
+/// The manifest binds the row and the current version's bytes. An older version is bound by its own seal, which names
+/// it, and by the chain that `verify` walks; that it is still kept is said by the manifest.
 fn check_manifest(key: &ManifestKey, chosen: &Chosen<'_>) -> Result<(), Fault> {
     let row = chosen.collection;
-    if chosen.version.version != row.version {
-        let kept = row.oldest_version <= chosen.version.version && chosen.version.version < row.version;
-        return if kept { Ok(()) } else { Err(altered(chosen)) };
-    }
-    match manifest(row, chosen.version) {
-        Some(manifest) if key.verify(&manifest, &row.manifest) => Ok(()),
+    let number = chosen.version.version;
+    let current = if number == row.version { chosen.version } else { chosen.current };
+    let kept = (row.oldest_version..=row.version).contains(&number);
+    match manifest(row, current) {
+        Some(manifest) if kept && key.verify(&manifest, &row.manifest) => Ok(()),
         _ => Err(altered(chosen)),
     }
 }
@@ -200,7 +240,13 @@ fn parse_face(key: &FaceKey, chosen: &Chosen<'_>) -> Result<Face, Fault> {
     let bytes = key
         .open(version.version, &version.generation.to_string(), &version.face)
         .map_err(|source| integrity(chosen, source))?;
-    Face::parse(&bytes).ok_or_else(|| altered(chosen))
+    let face = Face::parse(&bytes).filter(|face| agrees(face, chosen.collection, version));
+    face.ok_or_else(|| altered(chosen))
+}
+
+/// Whether the times beside a face are those it was sealed with.
+fn agrees(face: &Face, row: &CollectionRow, version: &VersionFace) -> bool {
+    face.collection_created_at == row.created_at && face.created_at == version.created_at
 }
 
 pub(crate) fn summary(chosen: &Chosen<'_>, face: &Face) -> SecretsCollectionSummary {
@@ -224,19 +270,25 @@ pub(crate) fn collection_id(row: &CollectionRow) -> Result<CollectionId, Fault> 
         .map_err(|_| Fault::Integrity { what: format!("collection born {}", row.born), source: None })
 }
 
-fn name(chosen: &Chosen<'_>) -> String {
+fn name(application: &ApplicationId, row: &CollectionRow, version: u64) -> String {
     format!(
-        "version {} of secrets collection {} in application {} (born {})",
-        chosen.version.version, chosen.collection.id, chosen.application, chosen.collection.born
+        "version {version} of secrets collection {} in application {application} (born {})",
+        row.id, row.born
     )
 }
 
 pub(crate) fn altered(chosen: &Chosen<'_>) -> Fault {
-    Fault::Integrity { what: name(chosen), source: None }
+    lost(chosen.application, chosen.collection, chosen.version.version)
+}
+
+/// A version that is not there, or not as it was written.
+pub(crate) fn lost(application: &ApplicationId, row: &CollectionRow, version: u64) -> Fault {
+    Fault::Integrity { what: name(application, row, version), source: None }
 }
 
 fn integrity(chosen: &Chosen<'_>, source: strongroom_seal::OpenError) -> Fault {
-    Fault::Integrity { what: name(chosen), source: Some(source) }
+    let what = name(chosen.application, chosen.collection, chosen.version.version);
+    Fault::Integrity { what, source: Some(source) }
 }
 
 /// A new value gets a new id.

@@ -168,6 +168,15 @@ impl Session {
         self.many(statements::VERSIONS, values![ledger, collection], VersionFace::read).await
     }
 
+    pub(crate) async fn version_of(
+        &self,
+        ledger: u32,
+        collection: &str,
+        version: u64,
+    ) -> Result<Option<VersionRow>, StoreError> {
+        self.one(statements::VERSION_OF, values![ledger, collection, version], VersionRow::read).await
+    }
+
     async fn one<T>(
         &self,
         sql: &str,

@@ -108,6 +108,8 @@ statements! {
     // Versions.
     VERSIONS = "SELECT version, created_at, generation, face, contents_commitment, chain FROM versions \
         WHERE ledger = $1 AND collection = $2 ORDER BY version";
+    VERSION_OF = "SELECT version, created_at, generation, face, contents_commitment, chain, contents FROM versions \
+        WHERE ledger = $1 AND collection = $2 AND version = $3";
     INSERT_VERSION = "INSERT INTO versions \
         (ledger, collection, version, created_at, generation, face, contents_commitment, chain, contents) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";

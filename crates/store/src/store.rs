@@ -177,6 +177,16 @@ impl Store {
         self.session.lock().await.every_collection(ledger, after, limit).await
     }
 
+    /// One version of the collection with this born id, be it live or buried.
+    pub async fn version_of(
+        &self,
+        ledger: u32,
+        collection: &str,
+        version: u64,
+    ) -> Result<Option<VersionRow>, StoreError> {
+        self.session.lock().await.version_of(ledger, collection, version).await
+    }
+
     /// All kept versions of the collection with this born id, oldest first, without their values.
     pub async fn versions(&self, ledger: u32, collection: &str) -> Result<Vec<VersionFace>, StoreError> {
         self.session.lock().await.versions(ledger, collection).await

@@ -82,6 +82,7 @@ fn ending(found: &VerifyError) -> Ending {
         VerifyError::Finding(_)
         | VerifyError::Application { .. }
         | VerifyError::Collection { .. }
+        | VerifyError::Version { .. }
         | VerifyError::Removed { .. } => ALTERED,
         VerifyError::Fault(_) => Ending::Exited(1),
     }

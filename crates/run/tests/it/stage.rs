@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
+use rustix::io::ioctl_fionread;
+use rustix::pipe::fcntl_getpipe_size;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -200,6 +202,16 @@ impl Running {
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).expect("text");
         rest
+    }
+
+    /// Returns when nothing more fits into the pipe of the output.
+    pub(crate) fn wait_until_full(&self) {
+        let pipe = self.output.get_ref();
+        let size = fcntl_getpipe_size(pipe).expect("a pipe") as u64;
+        // The last page may stay half empty.
+        while ioctl_fionread(pipe).expect("a pipe") + 2 * 4096 < size {
+            std::thread::yield_now();
+        }
     }
 
     /// Reads nothing until the run has ended.

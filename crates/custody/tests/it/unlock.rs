@@ -1,0 +1,76 @@
+//! Unlocking: with the right key everything is there again, and with another one it is said which is needed.
+
+use strongroom_custody::{Custodian, UnlockError};
+use strongroom_store::Store;
+
+use crate::block_on;
+use crate::strongroom::{Folder, WIDE, pairs};
+
+#[test]
+fn what_was_written_is_there_after_unlocking_again() {
+    block_on(async {
+        let (folder, room) = Folder::founded(WIDE).await;
+        room.create("app", "c", &[("env:A", "1")]).await.expect("created");
+        let mask = room.mask("app", "c", "env:A").await;
+        let instance = room.custodian.instance().to_owned();
+        room.custodian.close().await;
+
+        let room = folder.open().await;
+        assert_eq!((room.custodian.instance(), room.custodian.limits()), (instance.as_str(), WIDE));
+        assert_eq!(room.deliver("app", "c", None).await.expect("values"), pairs(&[("env:A", "1")]));
+        assert_eq!(room.mask("app", "c", "env:A").await, mask);
+        room.verify().await.expect("all in order");
+    });
+}
+
+#[test]
+fn a_foreign_key_is_told_which_one_is_needed() {
+    block_on(async {
+        let (folder, room) = Folder::founded(WIDE).await;
+        room.custodian.close().await;
+        let foreign = folder.make_key("foreign.key");
+        let store = Store::open(&folder.data()).await.expect("a store");
+        let sources = Custodian::sources(&store).await.expect("an answer");
+        assert_eq!(sources, Some(vec!["file:/keys/root.key".to_owned()]));
+        let error = Custodian::unlock(store, &foreign).await.map(drop).expect_err("a foreign key");
+        let UnlockError::OtherKey { given, needed } = &error else { panic!("{error:?}") };
+        assert_eq!(*given, foreign.id().to_string());
+        assert_eq!(*needed, format!("{} (file:/keys/root.key)", folder.key_id()));
+        let sentence = format!("the root key {given} does not open this strongroom; it needs {needed}");
+        assert_eq!(error.to_string(), sentence);
+    });
+}
+
+#[test]
+fn a_store_without_an_instance_says_so() {
+    block_on(async {
+        let folder = Folder::empty();
+        let store = Store::create(&folder.data()).await.expect("a store");
+        assert_eq!(Custodian::sources(&store).await.expect("an answer"), None);
+        let error = Custodian::unlock(store, &folder.make_key("root.key")).await.map(drop);
+        assert!(matches!(error, Err(UnlockError::NoInstance)), "{error:?}");
+    });
+}
+
+#[test]
+fn altered_keys_do_not_unlock() {
+    let (folder, room) = block_on(Folder::founded(WIDE));
+    block_on(room.custodian.close());
+    let check = |sql: &str, what: &str| {
+        let spoilt = folder.copy();
+        spoilt.tamper(sql);
+        let store = block_on(Store::open(&spoilt.data())).expect("a store");
+        let error = block_on(Custodian::unlock(store, &spoilt.read_key())).map(drop).expect_err(sql);
+        assert!(matches!(error, UnlockError::Fault(_)), "{error:?}");
+        assert!(error.to_string().starts_with(what), "{error}");
+    };
+    let last_byte_other = |column: &str| {
+        let other = format!("CASE substr({column}, -1) WHEN x'00' THEN x'01' ELSE x'00' END");
+        format!("{column} = CAST(substr({column}, 1, length({column}) - 1) || {other} AS BLOB)")
+    };
+    check(&format!("UPDATE slots SET {}", last_byte_other("wrapped")), "the root key of instance");
+    check(&format!("UPDATE keyring SET {}", last_byte_other("sealed")), "the keyring of instance");
+    check("UPDATE keyring SET version = 2", "the keyring of instance");
+    check("UPDATE instance SET id = 'other'", "the root key of instance other");
+    check("UPDATE instance SET limit_secrets = 0", "the limits of instance");
+}
