@@ -149,9 +149,8 @@ fn the_child_starts_as_it_would_without_us() {
     // Looks at itself before any program's own start-up can change it.
     let look = "umask; pwd; exec grep -E 'SigBlk|SigIgn|SigPnd' /proc/self/status";
     for stage in [Stage::with(&secrets).script(look), Stage::with(&secrets).masked().script(look)] {
-        // A shell hands on ignored signals and a umask. Rust's own start-up would add SIGPIPE, and a supervisor that
-        // ignored SIGCHLD would wait for ever.
-        let setting = "trap '' HUP USR2 CHLD; umask 027; ";
+        // A shell hands on ignored signals and a umask; Rust's own start-up would add SIGPIPE.
+        let setting = "trap '' HUP USR2; umask 027; ";
         let run = |command: &str| {
             let mut shell = Command::new("sh");
             shell.args(["-c", &format!("{setting}{command}")]).arg(reporter()).arg(stage.spec()).arg(look);
@@ -162,6 +161,23 @@ fn the_child_starts_as_it_would_without_us() {
         assert!(without.starts_with("0027\n") && without.lines().count() == 5, "{without}");
         assert_eq!(run(r#"exec "$0" drive "$1""#), without);
     }
+}
+
+#[test]
+fn a_caller_that_ignores_its_children_does_not_make_us_deaf() {
+    let look = ["grep", "SigIgn", "/proc/self/status"];
+    let stage = Stage::with(&[("env", "A", "x")]).command(&look);
+    // dash cannot ignore it; env can.
+    let ignoring = |command: &[&str]| {
+        let mut env = Command::new("env");
+        let output = env.arg("--ignore-signal=CHLD").args(command).output().expect("env is there");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let without = ignoring(&look);
+    assert!(without.ends_with("10000\n"), "{without}");
+    let (reporter, spec) = (reporter(), stage.spec());
+    let path = |path: &std::path::Path| path.to_str().expect("a path of ours").to_owned();
+    assert_eq!(ignoring(&[&path(&reporter), "drive", &path(&spec)]), without);
 }
 
 #[test]
