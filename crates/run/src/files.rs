@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn a_link_of_ours_is_known_by_its_target() {
-        let run = "0123456789abcdef0123456789abcdef";
+        let run = "0123456789abcdef";
         let check = |target: &str, expected: Option<&str>| {
             let folder = split_target(target).map(|(folder, _)| folder);
             assert_eq!(folder, expected.map(Path::new), "{target}");

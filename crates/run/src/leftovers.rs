@@ -175,14 +175,14 @@ pub(crate) fn life(folder: &Folder, name: &CString) -> Life {
     }
 }
 
-/// The name of a new run.
-pub(crate) fn run_name(random: [u8; 16]) -> String {
+/// The name of a new run. Short, so that the links to most files are short enough to need no block of a disk.
+pub(crate) fn run_name(random: [u8; 8]) -> String {
     random.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether a run could have this name.
 pub(crate) fn is_run(name: &[u8]) -> bool {
-    name.len() == 32 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    name.len() == 16 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -206,8 +206,8 @@ mod tests {
 
     #[test]
     fn a_run_has_a_name_of_32_digits() {
-        assert!(is_run(run_name([0xa5; 16]).as_bytes()));
-        for name in ["", "files", "A5A5A5A5A5A5A5A5A5A5A5A5A5A5A5A5", "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"] {
+        assert!(is_run(run_name([0xa5; 8]).as_bytes()));
+        for name in ["", "files", "A5A5A5A5A5A5A5A5", "a5a5a5a5a5a5a5a"] {
             assert!(!is_run(name.as_bytes()), "{name}");
         }
     }
