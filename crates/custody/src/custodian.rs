@@ -50,39 +50,61 @@ impl Custodian {
     /// transaction.
     ///
     /// # Errors
-    /// [`Fault`]; nothing was begun then.
+    /// [`FoundError`]; nothing was begun then.
     pub async fn found(
         store: Store,
         caller: &Caller,
         setup: Setup<'_>,
         now: Timestamp,
-    ) -> Result<Self, Fault> {
-        let Setup { instance, slot, source, limits } = setup;
+    ) -> Result<Self, FoundError> {
         let root = RootKey::random().map_err(random_fault)?;
-        let keyring = Keyring::random(instance).map_err(random_fault)?;
-        let generation = Generation::first(random::bytes().map_err(random_fault)?);
-        let custodian = Self { store, keyring, instance: instance.to_owned(), limits };
+        let keyring = Keyring::random(setup.instance).map_err(random_fault)?;
+        let custodian = Self { store, keyring, instance: setup.instance.to_owned(), limits: setup.limits };
+        match custodian.begin_instance(caller, &setup, &root, now).await {
+            Ok(true) => Ok(custodian),
+            Ok(false) => Err(FoundError::Exists(Box::new(custodian.store))),
+            Err(fault) => Err(fault.into()),
+        }
+    }
 
-        let mut transaction = custodian.store.begin(LEDGER).await?;
+    /// Whether it was begun: `false` when another process was first.
+    async fn begin_instance(
+        &self,
+        caller: &Caller,
+        setup: &Setup<'_>,
+        root: &RootKey,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
+        let mut transaction = self.store.begin(LEDGER).await?;
+        if transaction.instance().await?.is_some() {
+            return Ok(false);
+        }
+        if transaction.head().await?.is_some() {
+            return Err(Fault::Integrity { what: "the instance's row, which is gone,".into(), source: None });
+        }
+        let generation = Generation::first(random::bytes().map_err(random_fault)?);
         transaction.insert_head(&Head { generation, frontier: Frontier::new() }).await?;
         transaction
             .insert_instance(&InstanceRow {
-                id: instance.to_owned(),
+                id: setup.instance.to_owned(),
                 generation,
                 created_at: now.as_micros(),
-                limit_secrets: limits.secrets(),
-                limit_bytes: limits.bytes(),
+                limit_secrets: setup.limits.secrets(),
+                limit_bytes: setup.limits.bytes(),
             })
             .await?;
-        let wrapped = root.wrap(slot, instance)?;
-        let row =
-            SlotRow { key_id: slot.id().to_string(), kind: "file".into(), source: source.into(), wrapped };
-        transaction.insert_slot(&row).await?;
-        let sealed = custodian.keyring.seal(&root, 1)?;
+        let slot = SlotRow {
+            key_id: setup.slot.id().to_string(),
+            kind: "file".into(),
+            source: setup.source.into(),
+            wrapped: root.wrap(setup.slot, setup.instance)?,
+        };
+        transaction.insert_slot(&slot).await?;
+        let sealed = self.keyring.seal(root, 1)?;
         transaction.insert_keyring(&KeyringRow { version: 1, sealed }).await?;
-        custodian.record(&mut transaction, caller.actor(), Entry::of(Action::InstanceCreate), now).await?;
+        self.record(&mut transaction, caller.actor(), Entry::of(Action::InstanceCreate), now).await?;
         transaction.commit().await?;
-        Ok(custodian)
+        Ok(true)
     }
 
     /// Whether a store has an instance, and where its root key's sources were noted to be.
@@ -103,6 +125,10 @@ impl Custodian {
     pub async fn unlock(store: Store, slot: &SlotKey) -> Result<Self, UnlockError> {
         let row = store.instance().await.map_err(Fault::from)?.ok_or(UnlockError::NoInstance)?;
         let slots = store.slots().await.map_err(Fault::from)?;
+        if slots.is_empty() {
+            let what = format!("the slots of instance {}, which are gone,", row.id);
+            return Err(Fault::Integrity { what, source: None }.into());
+        }
         let given = slot.id().to_string();
         let Some(found) = slots.iter().find(|row| row.key_id == given) else {
             let needed = slots.into_iter().map(|row| format!("{} ({})", row.key_id, row.source));
@@ -113,7 +139,11 @@ impl Custodian {
             move |source: OpenError| UnlockError::Fault(Fault::Integrity { what, source: Some(source) })
         };
         let root = RootKey::open(&found.wrapped, slot, &row.id).map_err(damaged("root key"))?;
-        let sealed = store.keyring().await.map_err(Fault::from)?.ok_or(UnlockError::NoInstance)?;
+        let gone = || Fault::Integrity {
+            what: format!("the keyring of instance {}, which is gone,", row.id),
+            source: None,
+        };
+        let sealed = store.keyring().await.map_err(Fault::from)?.ok_or_else(gone)?;
         let keyring =
             Keyring::open(&sealed.sealed, &root, &row.id, sealed.version).map_err(damaged("keyring"))?;
         let limits = Limits::of(row.limit_secrets, row.limit_bytes).map_err(|_| Fault::Integrity {
@@ -229,6 +259,23 @@ pub(crate) fn born() -> Result<String, Fault> {
 
 pub(crate) fn random_fault(error: RandomError) -> Fault {
     Fault::Seal(error.into())
+}
+
+/// Why an instance is not begun.
+#[derive(thiserror::Error)]
+pub enum FoundError {
+    /// Another process began one at the same moment; the store is given back, to be unlocked.
+    #[error("there is a strongroom already")]
+    Exists(Box<Store>),
+    /// It cannot be begun now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl std::fmt::Debug for FoundError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 /// Why an instance is not unlocked.

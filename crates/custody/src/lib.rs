@@ -21,7 +21,7 @@ mod version;
 pub use access::{Access, Audit, Caller, Deliver, Everywhere, List, Manage, Reveal, Write};
 pub use application::{Application, NewApplication};
 pub use audit::{AuditEntry, AuditFilter, AuditPage};
-pub use custodian::{Custodian, Setup, UnlockError};
+pub use custodian::{Custodian, FoundError, Setup, UnlockError};
 pub use delivery::Delivery;
 pub use error::{Absent, ApplicationError, CreateError, Fault, ReadError, UpdateError};
 pub use release::{Recorded, Withheld};
