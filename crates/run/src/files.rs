@@ -6,10 +6,12 @@ use std::fs;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use rustix::event::Timespec;
 use rustix::fs::{
-    AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags, flock, mkdirat, openat2, readlinkat, statat,
-    symlinkat, unlinkat,
+    AtFlags, CWD, FlockOperation, Mode, OFlags, ResolveFlags, Stat, flock, fstat, mkdirat, openat2,
+    readlinkat, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::umask;
@@ -18,13 +20,23 @@ use strongroom_secrets::{FileLocation, SecretValue};
 use crate::beneath;
 use crate::leftovers::{self, FILES, Life, Record, Trace};
 use crate::notes::Note;
-use crate::runtime::{Folder, RuntimeError, RuntimeFolders};
+use crate::runtime::{Folder, Lock, RuntimeError, RuntimeFolders};
 use crate::signals;
 use crate::supervise::RunError;
 use crate::sys::{self, Signals};
 
+/// How long a run waits for a folder's lock before it is refused. Whoever means well holds it for milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it waits for it to remove its files, which it then does without.
+const PATIENCE_AT_THE_END: Duration = Duration::from_secs(1);
+
+/// Between two tries to get it.
+const MOMENT: Timespec = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+
 /// The files of a run, as long as it lasts. Dropping it removes them, whatever ended the run.
-pub(crate) struct Delivered {
+pub(crate) struct Delivered<'a> {
+    signals: &'a Signals,
     home: Home,
     /// The first is where this run is; the others may hold the links of earlier runs.
     folders: Vec<Folder>,
@@ -38,21 +50,27 @@ pub(crate) struct Delivered {
 }
 
 /// Sweeps up after dead runs, then puts all files in their places. On an error nothing of it stays.
-pub(crate) fn deliver(
+pub(crate) fn deliver<'a>(
     files: Vec<(FileLocation, SecretValue)>,
     home: &Path,
     runtime: &RuntimeFolders,
-    signals: &Signals,
-) -> Result<Option<Delivered>, RunError> {
+    signals: &'a Signals,
+) -> Result<Option<Delivered<'a>>, RunError> {
     let _umask = Umask::owner_only();
     let folders = runtime.open(!files.is_empty()).map_err(FilesError::Runtime)?;
-    let locks: Result<Vec<_>, _> = folders.iter().map(Folder::lock).collect();
-    let _locks = locks.map_err(|source| FilesError::Runtime(RuntimeError::unlockable(&source)))?;
-    folders.iter().for_each(leftovers::sweep);
     if files.is_empty() {
+        // A favour to others: what holds it up is no reason to wait or to refuse.
+        for folder in &folders {
+            if let Ok(Some(_lock)) = folder.try_lock() {
+                leftovers::sweep(folder);
+            }
+        }
         return Ok(None);
     }
-    let mut delivered = Delivered::begin(Home::open(home)?, folders)?;
+    let locks: Result<Vec<_>, _> = folders.iter().map(|folder| lock(folder, signals, PATIENCE)).collect();
+    let _locks = locks?;
+    folders.iter().for_each(leftovers::sweep);
+    let mut delivered = Delivered::begin(signals, Home::open(home)?, folders)?;
     for (location, value) in &files {
         signals::check_interrupted(signals)?;
         delivered.write(location, value)?;
@@ -62,6 +80,21 @@ pub(crate) fn deliver(
         delivered.link(location, runtime)?;
     }
     Ok(Some(delivered))
+}
+
+/// Gets the lock of a folder, unless a signal or the end of our patience comes first.
+fn lock(folder: &Folder, signals: &Signals, patience: Duration) -> Result<Lock, RunError> {
+    let unlockable = |source| FilesError::Runtime(RuntimeError::unlockable(&source));
+    let start = Instant::now();
+    loop {
+        if let Some(lock) = folder.try_lock().map_err(unlockable)? {
+            return Ok(lock);
+        }
+        if start.elapsed() >= patience {
+            return Err(FilesError::Locked { folder: folder.path().to_owned() }.into());
+        }
+        signals::pause(signals, &MOMENT)?;
+    }
 }
 
 /// Folders and files are made for their owner alone, whatever the umask we were started with; the child gets that one.
@@ -83,6 +116,7 @@ impl Drop for Umask {
 struct Home {
     path: PathBuf,
     descriptor: OwnedFd,
+    owner: u32,
 }
 
 impl Home {
@@ -91,13 +125,15 @@ impl Home {
         let canonical = fs::canonicalize(path).map_err(unusable)?;
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let descriptor = openat2(CWD, &canonical, flags, Mode::empty(), resolve);
-        Ok(Self { descriptor: descriptor.map_err(|errno| unusable(errno.into()))?, path: canonical })
+        let descriptor = openat2(CWD, &canonical, flags, Mode::empty(), resolve)
+            .map_err(|errno| unusable(errno.into()))?;
+        let owner = fstat(&descriptor).map_err(|errno| unusable(errno.into()))?.st_uid;
+        Ok(Self { path: canonical, descriptor, owner })
     }
 }
 
-impl Delivered {
-    fn begin(home: Home, folders: Vec<Folder>) -> Result<Self, FilesError> {
+impl<'a> Delivered<'a> {
+    fn begin(signals: &'a Signals, home: Home, folders: Vec<Folder>) -> Result<Self, FilesError> {
         let folder = &folders[0];
         let failed = |source| FilesError::Memory { folder: folder.path().to_owned(), source };
         let name = leftovers::run_name(sys::random().map_err(failed)?);
@@ -105,7 +141,9 @@ impl Delivered {
         let name = CString::new(name).expect("hexadecimal digits");
         mkdirat(folder, &*name, Mode::RWXU).map_err(|errno| failed(errno.into()))?;
         match Self::furnish(folder, &name, &home) {
-            Ok((run, record)) => Ok(Self { home, folders, name, run, files, record, is_removed: false }),
+            Ok((run, record)) => {
+                Ok(Self { signals, home, folders, name, run, files, record, is_removed: false })
+            }
             Err(error) => {
                 let _ = beneath::remove_tree(folder, &name);
                 Err(failed(error))
@@ -143,7 +181,7 @@ impl Delivered {
         let shown = self.home.path.join(path);
         let failed = |source| FilesError::Place { path: shown.clone(), source };
         let (folder, name) = beneath::split(path);
-        let folder = self.open_folder(folder)?;
+        let folder = self.open_folder(folder, runtime.uid)?;
         self.record.note(Trace::Link(path.to_owned())).map_err(failed)?;
         let target = self.files.join(path);
         let mut linked = symlinkat(&target, &folder, name);
@@ -157,20 +195,29 @@ impl Delivered {
         }
     }
 
-    /// Opens a folder below the home, making what is missing of it.
-    fn open_folder(&mut self, path: &str) -> Result<OwnedFd, FilesError> {
-        let mut opened = beneath::folder(&self.home.descriptor, ".");
-        let mut so_far = String::new();
-        for part in path.split('/') {
-            let above =
-                opened.map_err(|errno| FilesError::in_the_way(self.home.path.join(&so_far), errno))?;
-            so_far = if so_far.is_empty() { part.to_owned() } else { format!("{so_far}/{part}") };
-            opened = beneath::folder(&above, part);
-            if opened.as_ref().is_err_and(|errno| *errno == Errno::NOENT) {
-                opened = self.make_folder(&above, part, &so_far);
-            }
+    /// Opens a folder below the home, or the home itself (`.`), making what is missing of it. No folder on the way may
+    /// be one where another user could put another file in the place of ours.
+    fn open_folder(&mut self, path: &str, uid: u32) -> Result<OwnedFd, FilesError> {
+        let mut folder = beneath::folder(&self.home.descriptor, ".")
+            .map_err(|errno| FilesError::in_the_way(self.home.path.clone(), errno))?;
+        if path == "." {
+            return Ok(folder);
         }
-        opened.map_err(|errno| FilesError::in_the_way(self.home.path.join(&so_far), errno))
+        for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
+            let so_far = &path[..end];
+            let (_, name) = beneath::split(so_far);
+            let shown = self.home.path.join(so_far);
+            let opened = match beneath::folder(&folder, name) {
+                Err(Errno::NOENT) => self.make_folder(&folder, name, so_far),
+                opened => opened,
+            };
+            let in_the_way = |errno| FilesError::in_the_way(shown.clone(), errno);
+            folder = opened.map_err(in_the_way)?;
+            // What was opened is asked, not what its path may lead to by now.
+            let stat = fstat(&folder).map_err(in_the_way)?;
+            check_way(&shown, &stat, [uid, 0, self.home.owner])?;
+        }
+        Ok(folder)
     }
 
     fn make_folder(&mut self, above: &OwnedFd, name: &str, path: &str) -> Result<OwnedFd, Errno> {
@@ -222,8 +269,9 @@ impl Delivered {
     fn take_away(&mut self) -> Vec<Note> {
         self.is_removed = true;
         let folder = &self.folders[0];
-        // Without the lock it is done all the same: a race with another run is better than a file left behind.
-        let _lock = folder.lock();
+        // Without the lock, or for somebody who will not wait for it, it is done all the same: a race with another run
+        // is better than a file left behind.
+        let _lock = lock(folder, self.signals, PATIENCE_AT_THE_END);
         let left = leftovers::undo(&self.home.descriptor, self.record.traces(), &self.files);
         let note = |(path, source)| Note::NotRemoved { path: self.home.path.join::<String>(path), source };
         let mut notes: Vec<Note> = left.into_iter().map(note).collect();
@@ -234,11 +282,24 @@ impl Delivered {
     }
 }
 
-impl Drop for Delivered {
+impl Drop for Delivered<'_> {
     fn drop(&mut self) {
         if !self.is_removed {
             self.take_away();
         }
+    }
+}
+
+/// Whoever owns a folder, or may write to it where no sticky bit protects what is ours, can put another file in the place
+/// of one that is delivered there.
+fn check_way(path: &Path, stat: &Stat, trusted: [u32; 3]) -> Result<(), FilesError> {
+    let (is_open, is_sticky) = (stat.st_mode & 0o002 != 0, stat.st_mode & 0o1000 != 0);
+    if !trusted.contains(&stat.st_uid) {
+        Err(FilesError::Foreign { path: path.to_owned() })
+    } else if is_open && !is_sticky {
+        Err(FilesError::OpenToAll { path: path.to_owned() })
+    } else {
+        Ok(())
     }
 }
 
@@ -263,6 +324,15 @@ pub enum FilesError {
         folder: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// Another process of this user holds the lock of the private folder and does not let go.
+    #[error(
+        "another process keeps the private folder {} locked; end it (fuser -v shows which it is), then run again",
+        folder.display()
+    )]
+    Locked {
+        /// The folder.
+        folder: PathBuf,
     },
     /// The execution home is not there, or not for us.
     #[error("the home {} cannot be used; pass --home with a folder of yours", home.display())]
@@ -298,6 +368,24 @@ pub enum FilesError {
     #[error("{} is a link or no folder, and files are not delivered through it; pass --home with another folder", path.display())]
     Detour {
         /// What is in the way.
+        path: PathBuf,
+    },
+    /// On the way to a file's place is a folder of another user, neither root nor the owner of the home.
+    #[error(
+        "the folder {} belongs to another user, who could put other files in place of ours; remove it, or pass --home with a folder of yours",
+        path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// On the way to a file's place is a folder that everyone may write to.
+    #[error(
+        "every user may put files into the folder {} in place of ours; run chmod o-w on it, or pass --home with another folder",
+        path.display()
+    )]
+    OpenToAll {
+        /// The folder.
         path: PathBuf,
     },
     /// On the way to a file's place another file system begins.
@@ -342,5 +430,51 @@ mod tests {
         check(&format!("/run/user/7/strongroom/{run}/links"), None);
         check("/run/user/7/strongroom/other/files/a", None);
         check("/etc/passwd", None);
+    }
+
+    #[test]
+    fn a_way_leads_through_folders_of_ours_of_root_or_of_the_owner_of_the_home() {
+        let here = tempfile::tempdir().expect("a temporary folder");
+        let mut stat = rustix::fs::stat(here.path()).expect("just made");
+        let mut check = |owner: u32, mode: u32, expected: &str| {
+            (stat.st_uid, stat.st_mode) = (owner, 0o040_000 | mode);
+            let found = match check_way(here.path(), &stat, [12345, 0, 7]) {
+                Ok(()) => "",
+                Err(FilesError::Foreign { .. }) => "foreign",
+                Err(FilesError::OpenToAll { .. }) => "open",
+                Err(error) => panic!("{error}"),
+            };
+            assert_eq!(found, expected, "{owner} {mode:o}");
+        };
+        for owner in [12345, 0, 7] {
+            check(owner, 0o700, "");
+            check(owner, 0o775, "");
+            check(owner, 0o1777, "");
+            check(owner, 0o777, "open");
+            check(owner, 0o702, "open");
+        }
+        for mode in [0o700, 0o755, 0o1777, 0o777] {
+            check(12346, mode, "foreign");
+        }
+    }
+
+    #[test]
+    fn patience_with_a_lock_has_an_end() {
+        let memory = tempfile::tempdir_in("/dev/shm").expect("a place for temporary folders");
+        let runtime = RuntimeFolders {
+            xdg_runtime_dir: None,
+            shared_memory: memory.path().to_owned(),
+            uid: rustix::process::getuid().as_raw(),
+        };
+        let open = || runtime.open(true).expect("in memory, and ours alone").remove(0);
+        let (ours, theirs) = (open(), open());
+        let signals = Signals::hold().expect("nothing is wrong with this thread");
+        let held = lock(&theirs, &signals, Duration::ZERO).expect("nobody has it");
+        let Err(refused) = lock(&ours, &signals, Duration::from_millis(20)) else { panic!("it is held") };
+        let sentence = format!("another process keeps the private folder {}", ours.path().display());
+        assert!(refused.to_string().starts_with(&sentence), "{refused}");
+        assert_eq!(refused.ending(), crate::Ending::REFUSED);
+        drop(held);
+        assert!(lock(&ours, &signals, Duration::ZERO).is_ok(), "it is free again");
     }
 }

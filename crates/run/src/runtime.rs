@@ -156,11 +156,15 @@ impl Folder {
     }
 
     /// Runs of one user make, sweep and remove one after the other, so that none sees another's half-done work. Held
-    /// for milliseconds and by the kernel: it cannot outlive its holder.
-    pub(crate) fn lock(&self) -> io::Result<Lock> {
+    /// for milliseconds and by the kernel: it cannot outlive its holder. None: another has it. There is no waiting here,
+    /// because any process of this user may keep it for as long as it likes, and signals are held back meanwhile.
+    pub(crate) fn try_lock(&self) -> io::Result<Option<Lock>> {
         let descriptor = self.descriptor.try_clone()?;
-        flock(&descriptor, FlockOperation::LockExclusive)?;
-        Ok(Lock { descriptor })
+        match flock(&descriptor, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Lock { descriptor })),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
     }
 }
 

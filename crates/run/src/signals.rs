@@ -1,5 +1,6 @@
 //! Which signal means what to a supervisor. Rules only: they are taken, sent and suffered elsewhere (`sys`).
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, getpid};
 
 use crate::supervise::RunError;
@@ -57,6 +58,13 @@ pub(crate) fn check_interrupted(signals: &Signals) -> Result<(), RunError> {
         }
     }
     Ok(())
+}
+
+/// Lets a moment pass, or less of it when a signal comes; the error is that it asked us to end.
+pub(crate) fn pause(signals: &Signals, moment: &Timespec) -> Result<(), RunError> {
+    // What it could say, reading says too.
+    let _ = poll(&mut [PollFd::new(signals, PollFlags::IN)], Some(moment));
+    check_interrupted(signals)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Level 2: files arrive exactly, for their owner only, touch nothing that was there, and are gone at the end.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
 
@@ -138,6 +138,61 @@ fn no_file_goes_through_a_link_or_past_a_file() {
         assert_eq!(stage.leftovers(), here);
     }
     assert_eq!(fs::read_dir(outside.path()).expect("our own folder").count(), 0);
+}
+
+#[test]
+fn no_file_goes_through_a_folder_that_every_user_may_change() {
+    for location in ["mnt/key", "a/mnt/key", "a/mnt/b/key"] {
+        let stage =
+            Stage::with(&[("file", "first/key", "x"), ("file", location, "x")]).script("cat first/key");
+        let way = stage.at(location.split_once("mnt").expect("each has one").0).join("mnt");
+        fs::create_dir_all(&way).expect("our home");
+        let here = stage.leftovers();
+        let change = |mode| fs::set_permissions(&way, Permissions::from_mode(mode)).expect("our home");
+        change(0o777);
+        let refused = stage.run();
+        refused.refused(125, &format!("every user may put files into the folder {} in", way.display()));
+        assert!(refused.stderr().contains("run chmod o-w on it, or pass --home"));
+        assert_eq!(stage.leftovers(), here);
+        // There the sticky bit keeps what is ours.
+        change(0o1777);
+        assert_eq!(stage.run().stdout(), "x");
+        assert_eq!(stage.leftovers(), here);
+    }
+}
+
+#[test]
+fn no_file_goes_through_a_folder_of_another_user() {
+    if !rustix::process::getuid().is_root() {
+        return; // Nobody else may give folders away.
+    }
+    let (us, home_owner, other) = (12345, 12347, 12346);
+    for (home, way, is_refused) in [
+        (0, other, true),
+        (us, other, true),
+        (home_owner, other, true),
+        (home_owner, home_owner, false),
+        (home_owner, us, false),
+        (home_owner, 0, false),
+    ] {
+        let stage = Stage::with(&[("file", "first/key", "x"), ("file", "mnt/secrets/key", "x")]);
+        fs::set_permissions(stage.home.path(), Permissions::from_mode(0o1777)).expect("our home");
+        fs::create_dir_all(stage.at("mnt/secrets")).expect("our home");
+        for path in [stage.at("mnt"), stage.at("mnt/secrets")] {
+            fs::set_permissions(path, Permissions::from_mode(0o1777)).expect("our home");
+        }
+        chown(stage.at("mnt"), Some(way), None).expect("root may");
+        chown(stage.home.path(), Some(home), None).expect("root may");
+        let stage = stage.script("cat mnt/secrets/key");
+        let ran = stage.run_as(us);
+        if is_refused {
+            ran.refused(125, &format!("the folder {} belongs to another user", stage.at("mnt").display()));
+            assert!(ran.stderr().contains("remove it, or pass --home with a folder of yours"));
+        } else {
+            assert_eq!((ran.stdout(), ran.stderr()), ("x".to_owned(), String::new()), "{home} {way}");
+        }
+        assert_eq!(stage.leftovers(), ["mnt", "mnt/secrets"]);
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Every signal reaches the child once; one that comes too early ends the run with nothing left; orphans are reaped.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::process::{Pid, Signal};
@@ -77,39 +79,72 @@ fn a_signal_that_ends_the_child_ends_the_run_and_everything_is_removed() {
     }
 }
 
-/// Holds the runtime folder's lock, so that a run waits just before its first file; true once it holds its signals back.
+/// Whether a process holds its signals back, as a run does before its first file.
 fn waits(pid: Pid) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap_or_default();
     let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap_or("0").trim();
     u64::from_str_radix(blocked, 16).is_ok_and(|blocked| blocked != 0)
 }
 
-fn signal_before_the_first_file(stage: &Stage, driver: &mut Command, signal: Signal) -> std::process::Output {
+/// The lock of the runtime folder, which is made where it is missing.
+fn hold_lock(stage: &Stage) -> OwnedFd {
     let folder = stage.memory.path().join("strongroom");
-    fs::create_dir(&folder).expect("our own folder");
-    fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))
-        .expect("our own folder");
+    if !folder.exists() {
+        fs::create_dir(&folder).expect("our own folder");
+        fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("our own folder");
+    }
     let lock = open(&folder, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).expect("our own folder");
     flock(&lock, FlockOperation::LockExclusive).expect("nobody else has it");
+    lock
+}
+
+fn signal_before_the_first_file(driver: &mut Command, signal: Signal) -> Child {
     let driver = driver.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the reporter is built");
     let pid = Pid::from_child(&driver);
     while !waits(pid) {
         std::thread::yield_now();
     }
     rustix::process::kill_process(pid, signal).expect("it waits");
-    drop(lock);
-    driver.wait_with_output().expect("our child")
+    driver
 }
 
 #[test]
 fn a_signal_before_the_child_ends_the_run_with_nothing_left() {
     for (signal, number) in [(Signal::TERM, 15), (Signal::INT, 2), (Signal::HUP, 1)] {
         let stage = Stage::with(&[TOKEN, KEY]).script("echo started");
-        let output = signal_before_the_first_file(&stage, &mut stage.driver(), signal);
+        // Held all the time: whoever keeps the lock keeps no signal away.
+        let _lock = hold_lock(&stage);
+        let driver = signal_before_the_first_file(&mut stage.driver(), signal);
+        let output = driver.wait_with_output().expect("our child");
         assert_eq!(output.status.signal(), Some(number));
         assert_eq!(output.stdout, b"", "there was no child");
+        // At once, and not when the patience with the lock was over.
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            stderr.lines().next(),
+            Some(&*format!(
+                "refused: signal {number} came before the program was started; everything is removed"
+            ))
+        );
         assert_eq!(stage.leftovers(), [""; 0]);
     }
+}
+
+#[test]
+fn a_run_without_files_waits_for_no_lock() {
+    let stage = Stage::with(&[TOKEN]).script("echo started");
+    let _lock = hold_lock(&stage);
+    assert_eq!(stage.run().stdout(), "started\n");
+}
+
+#[test]
+fn files_are_removed_though_another_keeps_the_lock() {
+    let stage = Stage::with(&[KEY]).script(r#"sleep 1000 & trap "kill $!; exit 3" USR1; echo ready; wait"#);
+    let running = stage.start();
+    let _lock = hold_lock(&stage);
+    running.send(Signal::USR1);
+    assert_eq!(running.end().code(), Some(3));
+    assert_eq!(stage.leftovers(), [""; 0]);
 }
 
 #[test]
@@ -118,7 +153,10 @@ fn an_ignored_or_harmless_signal_before_the_child_changes_nothing() {
         let stage = Stage::with(&[TOKEN, KEY]).script("echo started");
         let mut shell = Command::new("sh");
         shell.args(["-c", r#"trap '' HUP; exec "$0" drive "$1""#]).arg(reporter()).arg(stage.spec());
-        let output = signal_before_the_first_file(&stage, shell.current_dir(stage.home.path()), signal);
+        let lock = hold_lock(&stage);
+        let driver = signal_before_the_first_file(shell.current_dir(stage.home.path()), signal);
+        drop(lock);
+        let output = driver.wait_with_output().expect("our child");
         assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"started\n"[..]));
     }
 }
