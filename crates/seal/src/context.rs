@@ -14,7 +14,7 @@
 //! | `strongroom slot-root-key` | | | | 0 | |
 //! | `strongroom keyring` | | | | of the keyring | |
 //! | `strongroom collection-key` | born id | born id | collection id | of the key | |
-//! | `strongroom application-face` | born id | | application id | 0 | |
+//! | `strongroom application-face` | born id | | application id | 0 while it lives, 1 for a tombstone | |
 //! | `strongroom face`, `strongroom contents` | born id | born id | collection id | of the collection | of the version |
 //! | `strongroom audit-record` | | | ledger, decimal | seq | of the record |
 

@@ -7,16 +7,18 @@
 //!
 //! The key id is the key's own (see `keys.rs`), so a damaged line is noticed. The final newline may be missing.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use zeroize::Zeroizing;
 
 use crate::keys::{Key, KeyId, SlotKey};
-use crate::random::RandomError;
+use crate::random::{self, RandomError};
+
+pub use crate::keypath::KeyPath;
 
 const NAME: &[u8] = b"strongroom-root-key";
 const VERSION: &[u8] = b"1";
@@ -27,29 +29,30 @@ const LONGEST: usize = 256;
 /// 0700. A file that exists is never overwritten. `data` is the data folder, which need not exist yet.
 ///
 /// # Errors
-/// [`CreateError`], and then there is no new file.
+/// [`CreateError`], and then there is no new file, or a whole one whose name may not be durable.
 pub fn create(path: &Path, data: &Path) -> Result<SlotKey, CreateError> {
-    let io_error = |source| CreateError::Io { path: path.to_owned(), source };
+    let io_error = |source| CreateError::Io { path: path.into(), source };
     let (place, data) = (resolve(path).map_err(io_error)?, resolve(data).map_err(io_error)?);
     if place.starts_with(&data) {
-        return Err(CreateError::Misplaced { path: path.to_owned(), data });
+        return Err(CreateError::Misplaced { path: path.into(), data });
     }
     let key = Key::random()?;
     let parent = place.parent().ok_or_else(|| io_error(io::ErrorKind::IsADirectory.into()))?;
     make_folders(parent).map_err(io_error)?;
-    let file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&place) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(CreateError::Exists { path: path.to_owned() });
-        }
-        Err(error) => return Err(io_error(error)),
-    };
-    if let Err(error) = write(&file, &key).and_then(|()| sync_folder(parent)) {
-        // Half a key file would only stand in the way of the next attempt. That it could not be written is what
-        // the caller needs to hear, so an error of removing it is dropped.
-        let _ = fs::remove_file(&place);
-        return Err(io_error(error));
-    }
+    // Written beside its place, which it gets whole or not at all: another process that makes or reads the same
+    // key file never meets half of one.
+    let draft = parent.join(format!(".strongroom-key-{}", HEXLOWER.encode(&random::bytes::<16>()?)));
+    let linked = write(&draft, &key).map_err(io_error).and_then(|()| {
+        fs::hard_link(&draft, &place).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => CreateError::Exists { path: path.into() },
+            _ => io_error(error),
+        })
+    });
+    let removed = fs::remove_file(&draft);
+    // Why there is no key file is what the caller needs to hear, rather than what became of the draft.
+    linked?;
+    // From here on nothing takes it away again: another process may have read it, and sealed with it.
+    removed.and_then(|()| sync_folder(parent)).map_err(io_error)?;
     Ok(SlotKey(key))
 }
 
@@ -60,13 +63,13 @@ pub fn create(path: &Path, data: &Path) -> Result<SlotKey, CreateError> {
 /// [`ReadError`], which never quotes the file.
 pub fn read(path: &Path, data: &Path, uid: u32) -> Result<SlotKey, ReadError> {
     let io_error = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => ReadError::Missing { path: path.to_owned() },
-        _ => ReadError::Io { path: path.to_owned(), source },
+        io::ErrorKind::NotFound => ReadError::Missing { path: path.into() },
+        _ => ReadError::Io { path: path.into(), source },
     };
     let place = path.canonicalize().map_err(io_error)?;
-    let data = resolve(data).map_err(|source| ReadError::Io { path: data.to_owned(), source })?;
+    let data = resolve(data).map_err(|source| ReadError::Io { path: data.into(), source })?;
     if place.starts_with(&data) {
-        return Err(ReadError::Misplaced { path: path.to_owned(), data });
+        return Err(ReadError::Misplaced { path: path.into(), data });
     }
     // Looked at before it is opened as well: opening a pipe would wait for somebody to write to it, and a file of
     // another user deserves a better sentence than that it does not open.
@@ -75,11 +78,11 @@ pub fn read(path: &Path, data: &Path, uid: u32) -> Result<SlotKey, ReadError> {
     check(path, &file.metadata().map_err(io_error)?, uid)?;
     let mut buffer = Zeroizing::new([0; LONGEST]);
     let length = read_up_to(&mut file, &mut buffer[..]).map_err(io_error)?;
-    parse(&buffer[..length]).map_err(|flaw| ReadError::Flawed { path: path.to_owned(), flaw })
+    parse(&buffer[..length]).map_err(|flaw| ReadError::Flawed { path: path.into(), flaw })
 }
 
 fn check(path: &Path, metadata: &Metadata, uid: u32) -> Result<(), ReadError> {
-    let path = path.to_owned();
+    let path = path.into();
     if !metadata.is_file() {
         return Err(ReadError::NotAFile { path });
     }
@@ -112,7 +115,7 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     Err(io::ErrorKind::NotFound.into())
 }
 
-/// Makes what is missing of a folder, each part durable in the one above.
+/// Makes what is missing of a folder, whatever the umask, each part durable in the one above.
 fn make_folders(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -120,7 +123,10 @@ fn make_folders(folder: &Path) -> io::Result<()> {
     if let Some(parent) = folder.parent() {
         make_folders(parent)?;
         match DirBuilder::new().mode(0o700).create(folder) {
-            Ok(()) => sync_folder(parent)?,
+            Ok(()) => {
+                fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+                sync_folder(parent)?;
+            }
             // Somebody else was faster: then it is there, which is all that was wanted.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
             Err(error) => return Err(error),
@@ -133,7 +139,10 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn write(mut file: &File, key: &Key) -> io::Result<()> {
+/// Writes a new file with mode 0600, whatever the umask.
+fn write(path: &Path, key: &Key) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
     file.write_all(&line(key))?;
     file.sync_all()
 }
@@ -197,30 +206,23 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<SlotKey, Flaw> {
     Ok(SlotKey(key))
 }
 
-/// A path as one word of a shell line.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 /// Why no key file was made.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// Something is at this path.
-    #[error("{} exists already, and a key file is never overwritten: choose another path", .path.display())]
+    #[error("{path} exists already, and a key file is never overwritten: choose another path")]
     Exists {
         /// The path.
-        path: PathBuf,
+        path: KeyPath,
     },
     /// The path lies in the data folder.
     #[error(
-        "the key file {} would lie in the data folder {}, where whoever copies one has both: choose a path outside",
-        .path.display(), .data.display()
+        "the key file {path} would lie in the data folder {}, where whoever copies one has both: choose a path outside",
+        .data.display()
     )]
     Misplaced {
         /// The path.
-        path: PathBuf,
+        path: KeyPath,
         /// The data folder.
         data: PathBuf,
     },
@@ -228,10 +230,10 @@ pub enum CreateError {
     #[error(transparent)]
     Random(#[from] RandomError),
     /// The operating system refused.
-    #[error("the key file {} cannot be written: choose a path that this user can write", .path.display())]
+    #[error("the key file {path} cannot be written: choose a path that this user can write")]
     Io {
         /// The path.
-        path: PathBuf,
+        path: KeyPath,
         /// What the operating system said.
         source: io::Error,
     },
@@ -241,60 +243,59 @@ pub enum CreateError {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Nothing is at this path.
-    #[error("there is no key file {}: put it back there, or say where it is", .path.display())]
+    #[error("there is no key file {path}: put it back there, or say where it is")]
     Missing {
         /// The path.
-        path: PathBuf,
+        path: KeyPath,
     },
     /// A folder, a pipe, a device.
-    #[error("{} is not a regular file: name the key file itself", .path.display())]
+    #[error("{path} is not a regular file: name the key file itself")]
     NotAFile {
         /// The path.
-        path: PathBuf,
+        path: KeyPath,
     },
     /// The file lies in the data folder.
     #[error(
-        "the key file {} lies in the data folder {}, where whoever copies one has both: move it outside",
-        .path.display(), .data.display()
+        "the key file {path} lies in the data folder {}, where whoever copies one has both: move it outside",
+        .data.display()
     )]
     Misplaced {
         /// The path.
-        path: PathBuf,
+        path: KeyPath,
         /// The data folder.
         data: PathBuf,
     },
     /// The file belongs to another user.
     #[error(
-        "the key file {} belongs to user {owner}, and this is user {uid}: run as its owner, or make a copy of your own",
-        .path.display()
+        "the key file {path} belongs to user {owner}, and this is user {uid}: run as its owner, or make a copy of your own"
     )]
     OtherOwner {
         /// The path.
-        path: PathBuf,
+        path: KeyPath,
         /// Whose it is.
         owner: u32,
         /// Who would read it.
         uid: u32,
     },
     /// Group or others have any right to it.
-    #[error("the key file {} is open to other users: chmod 600 {}", .path.display(), shell_word(.path))]
+    #[error("the key file {path} is open to other users: chmod 600 {}", .path.shell_word())]
     TooOpen {
         /// The path.
-        path: PathBuf,
+        path: KeyPath,
     },
     /// The file is not what a key file is.
-    #[error("the key file {} {flaw}: put the original file back", .path.display())]
+    #[error("the key file {path} {flaw}: put the original file back")]
     Flawed {
         /// The path.
-        path: PathBuf,
+        path: KeyPath,
         /// What is wrong with it.
         flaw: Flaw,
     },
     /// The operating system refused.
-    #[error("the key file {} cannot be read: check that this user can reach it", .path.display())]
+    #[error("the key file {path} cannot be read: check that this user can reach it")]
     Io {
         /// The path.
-        path: PathBuf,
+        path: KeyPath,
         /// What the operating system said.
         source: io::Error,
     },
@@ -374,13 +375,5 @@ mod tests {
         check(&line_of(&[7; 33]), Err(Flaw::Length { length: 33 }));
         check(&line_of(&[]), Err(Flaw::Length { length: 0 }));
         check(&line_of(&[0; 32]), Err(Flaw::Zero));
-    }
-
-    #[test]
-    fn a_path_is_one_word_for_a_shell() {
-        let check = |path, expected| assert_eq!(shell_word(Path::new(path)), expected);
-        check("/home/ada/room.key", "/home/ada/room.key");
-        check("/home/ada lovelace/k", "'/home/ada lovelace/k'");
-        check("/it's/$(x)", r"'/it'\''s/$(x)'");
     }
 }

@@ -19,6 +19,7 @@ mod collection;
 mod contents;
 mod context;
 pub mod keyfile;
+mod keypath;
 mod keyring;
 mod keys;
 mod manifest;

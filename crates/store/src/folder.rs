@@ -12,8 +12,9 @@ use crate::session::StoreError;
 use crate::sqlite;
 
 const DATABASE: &str = "strongroom.db";
+const LOG: &str = "strongroom.db-wal";
 /// What SQLite keeps beside it.
-const COMPANIONS: [&str; 2] = ["strongroom.db-wal", "strongroom.db-shm"];
+const COMPANIONS: [&str; 2] = [LOG, "strongroom.db-shm"];
 const LOCK: &str = "lock";
 
 /// A folder that is ours, private, and on a local disk.
@@ -31,6 +32,7 @@ impl Folder {
             return Err(OpenError::Missing { folder: folder.path });
         }
         folder.check()?;
+        folder.check_log()?;
         folder.check_database()?;
         Ok(folder)
     }
@@ -75,6 +77,20 @@ impl Folder {
         lock.map_err(io_error(&path))
     }
 
+    /// A log is written beside a database that has contents, never beside one that has none. Without them it
+    /// is all that is left, and SQLite would delete it.
+    pub(crate) fn check_log(&self) -> Result<(), OpenError> {
+        if self.size(DATABASE)? == 0 { self.refuse_log() } else { Ok(()) }
+    }
+
+    /// For a database without contents: no log lies beside it.
+    pub(crate) fn refuse_log(&self) -> Result<(), OpenError> {
+        match self.size(LOG)? {
+            0 => Ok(()),
+            _ => Err(StoreError::damaged("its file is blank, but its log is not").into()),
+        }
+    }
+
     /// Makes an empty database file where there is none. SQLite would make it with the umask's mode. The
     /// caller is alone in the folder; a file that is new is one that SQLite has no locks on, so closing it
     /// here drops none.
@@ -108,6 +124,16 @@ impl Folder {
     /// A folder that we may not look for is no missing one.
     fn exists(&self) -> Result<bool, OpenError> {
         self.path.try_exists().map_err(io_error(&self.path))
+    }
+
+    /// How long a file is, or the link in its place; a missing one is empty.
+    fn size(&self, name: &str) -> Result<u64, OpenError> {
+        let path = self.path.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(io_error(&path)(error)),
+        }
     }
 
     /// Whether there is a database, or a link in its place; [`Folder::check_files`] says what it must be.

@@ -1,5 +1,5 @@
-//! How a database gets the schema that this program expects: numbered files, one transaction each. It does
-//! not decide when; who calls it is alone with the database.
+//! How a database gets the schema that this program expects: numbered files, one transaction each; and whether
+//! it has just that. It does not decide when; who migrates is alone with the database.
 
 use crate::open::OpenError;
 use crate::session::{Failure, Session, StoreError};
@@ -13,10 +13,17 @@ struct Migration {
     /// The oldest schema number whose programs may use a database after this step.
     oldest_reader: u64,
     sql: &'static str,
+    // Invariant: all that a database lists after this step, byte for byte
+    // (`the_schema_on_file_is_what_the_migrations_make`). On file, so that opening need not make it to compare.
+    schema: &'static str,
 }
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { number: 1, oldest_reader: 1, sql: include_str!("../migrations/0001.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    oldest_reader: 1,
+    sql: include_str!("../migrations/0001.sql"),
+    schema: include_str!("../migrations/0001.sqlite-schema.txt"),
+}];
 
 /// Below this number a database comes from before the formats were settled, and nothing leads on from it.
 const OLDEST: u64 = 1;
@@ -34,7 +41,7 @@ pub(crate) enum Standing {
 
 /// Looks, and changes nothing.
 pub(crate) async fn look(session: &Session) -> Result<Standing, OpenError> {
-    let found = read_layout(session).await?;
+    let found = read_layout(session, MIGRATIONS).await?;
     judge(found, newest(MIGRATIONS))
 }
 
@@ -44,7 +51,7 @@ pub(crate) async fn run(session: &Session) -> Result<(), OpenError> {
 }
 
 async fn run_all(session: &Session, migrations: &[Migration]) -> Result<(), OpenError> {
-    let found = read_layout(session).await?;
+    let found = read_layout(session, migrations).await?;
     if judge(found, newest(migrations))? == Standing::Current {
         return Ok(());
     }
@@ -75,18 +82,48 @@ async fn write(session: &Session, migration: &Migration) -> Result<(), Failure> 
 }
 
 /// The number of the schema and the oldest reader it allows; none in a blank database.
-async fn read_layout(session: &Session) -> Result<Option<(u64, u64)>, StoreError> {
-    let mut count = session.query(session.dialect().count_layouts(), values![]).await?;
-    if count.first_mut().ok_or_else(no_layout)?.count()? == 0 {
+///
+/// Only from a database that has all of that schema and nothing else: who can write the file could leave out a
+/// constraint or add an index, and both reads and verification would believe what they find.
+async fn read_layout(session: &Session, migrations: &[Migration]) -> Result<Option<(u64, u64)>, OpenError> {
+    let schema = read_schema(session).await?;
+    if schema.is_empty() {
         return Ok(None);
     }
-    let mut rows = session.query(statements::LAYOUT, values![0u32]).await?;
-    let row = rows.first_mut().ok_or_else(no_layout)?;
-    Ok(Some((row.count()?, row.count()?)))
+    let (number, oldest_reader) = read_number(session).await?;
+    // A newer database that we may use is one whose tables are still ours.
+    let known = migrations.iter().rfind(|migration| migration.number <= number);
+    if known.is_some_and(|migration| migration.schema != schema) {
+        let known = newest(migrations);
+        return Err(if number > known {
+            OpenError::NewerSchema { found: number, known }
+        } else {
+            OpenError::Altered
+        });
+    }
+    Ok(Some((number, oldest_reader)))
 }
 
-fn no_layout() -> StoreError {
-    StoreError::damaged("it does not say which schema it has")
+/// Everything that there is besides rows, as one text.
+async fn read_schema(session: &Session) -> Result<String, StoreError> {
+    let mut schema = String::new();
+    for row in &mut session.query(session.dialect().list_schema(), values![]).await? {
+        schema.push_str(&row.text()?);
+        schema.push('\n');
+    }
+    Ok(schema)
+}
+
+/// Both numbers, whatever they are kept in: the schema is not compared yet.
+async fn read_number(session: &Session) -> Result<(u64, u64), OpenError> {
+    let rows = session.query(statements::LAYOUT, values![0u32]).await.map_err(StoreError::from);
+    let mut rows = rows.map_err(|error| match error {
+        // The one statement that may meet a table of another shape, or none.
+        StoreError::Unexpected(_) => OpenError::Altered,
+        other => other.into(),
+    })?;
+    let row = rows.first_mut().ok_or_else(|| StoreError::damaged("it does not say which schema it has"))?;
+    Ok((row.count()?, row.count()?))
 }
 
 fn newest(migrations: &[Migration]) -> u64 {
@@ -110,14 +147,26 @@ mod tests {
     use super::*;
     use crate::sqlite;
 
-    const FIRST: Migration =
-        Migration { number: 1, oldest_reader: 1, sql: include_str!("../migrations/0001.sql") };
-    const SECOND: Migration =
-        Migration { number: 2, oldest_reader: 1, sql: "CREATE TABLE second (ledger BIGINT)" };
+    const FIRST: Migration = Migration {
+        number: 1,
+        oldest_reader: 1,
+        sql: include_str!("../migrations/0001.sql"),
+        schema: include_str!("../migrations/0001.sqlite-schema.txt"),
+    };
+    const SECOND: Migration = Migration {
+        number: 2,
+        oldest_reader: 1,
+        sql: "CREATE TABLE younger (ledger BIGINT)",
+        schema: concat!(
+            include_str!("../migrations/0001.sqlite-schema.txt"),
+            "'table' 'younger' 'younger' 'CREATE TABLE younger (ledger BIGINT)'\n"
+        ),
+    };
     const BROKEN: Migration = Migration {
         number: 3,
         oldest_reader: 3,
         sql: "CREATE TABLE third (ledger BIGINT); CREATE TABLE nonsense",
+        schema: "",
     };
 
     #[test]
@@ -144,20 +193,56 @@ mod tests {
     fn a_migration_goes_on_where_the_last_one_ended_and_lands_whole_or_not_at_all() {
         block_on(async {
             let session = Session::Sqlite(sqlite::Connection::memory().expect("memory"));
-            assert_eq!(read_layout(&session).await.expect("a blank database"), None);
+            let found = async || read_layout(&session, &[FIRST, SECOND]).await.expect("a layout");
+            assert_eq!(found().await, None, "a blank database");
 
             run_all(&session, &[FIRST]).await.expect("the first schema");
             run_all(&session, &[FIRST, SECOND]).await.expect("the second schema on top");
-            assert_eq!(read_layout(&session).await.expect("a layout"), Some((2, 1)));
+            assert_eq!(found().await, Some((2, 1)));
 
             run_all(&session, &[FIRST, SECOND, BROKEN]).await.expect_err("nonsense");
-            assert_eq!(read_layout(&session).await.expect("a layout"), Some((2, 1)));
+            assert_eq!(found().await, Some((2, 1)));
             session
                 .query("SELECT * FROM third", values![])
                 .await
                 .map(drop)
                 .map_err(StoreError::from)
                 .expect_err("the good half of a bad migration must not stay");
+        });
+    }
+
+    #[test]
+    fn the_schema_on_file_is_what_the_migrations_make() {
+        block_on(async {
+            let session = Session::Sqlite(sqlite::Connection::memory().expect("memory"));
+            for (at, migration) in MIGRATIONS.iter().enumerate() {
+                run_all(&session, &MIGRATIONS[..=at]).await.expect("the next schema");
+                let made = read_schema(&session).await.expect("a schema");
+                assert!(made == migration.schema, "schema {} is\n{made}", migration.number);
+            }
+        });
+    }
+
+    #[test]
+    fn a_database_that_is_behind_is_led_on_only_from_the_schema_it_says_it_has() {
+        block_on(async {
+            let session = Session::Sqlite(sqlite::Connection::memory().expect("memory"));
+            run_all(&session, &[FIRST]).await.expect("the first schema");
+            session.run_script("CREATE INDEX planted ON records (ledger)").await.map_err(drop).expect("DDL");
+            let before = read_schema(&session).await.expect("a schema");
+            let outcome = run_all(&session, &[FIRST, SECOND]).await;
+            assert!(matches!(outcome, Err(OpenError::Altered)), "{outcome:?}");
+            assert_eq!(read_schema(&session).await.expect("a schema"), before);
+        });
+    }
+
+    #[test]
+    fn a_newer_schema_with_other_tables_is_newer_and_not_altered() {
+        block_on(async {
+            let session = Session::Sqlite(sqlite::Connection::memory().expect("memory"));
+            run_all(&session, &[FIRST, SECOND]).await.expect("the second schema");
+            let outcome = read_layout(&session, &[FIRST]).await;
+            assert!(matches!(outcome, Err(OpenError::NewerSchema { found: 2, known: 1 })), "{outcome:?}");
         });
     }
 

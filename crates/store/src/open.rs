@@ -43,6 +43,7 @@ async fn raise(folder: &Folder, make: bool) -> Result<Session, OpenError> {
             Ok(connection) => {
                 let session = Session::Sqlite(connection);
                 migrations::run(&session).await?;
+                session.write_back().await;
                 session.share().await?;
                 return Ok(session);
             }
@@ -161,6 +162,11 @@ pub enum OpenError {
         /// The schema it has.
         found: u64,
     },
+    /// Somebody changed what tables there are, so what is in them cannot be believed.
+    #[error(
+        "the database's tables are not those that strongroom makes: it was altered or damaged; restore a backup"
+    )]
+    Altered,
     /// Others use it, and this needs it alone.
     #[error(
         "other processes use {}, and its schema must be changed alone: end them, then try again",

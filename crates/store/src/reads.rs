@@ -50,6 +50,27 @@ impl Session {
         self.many(sql, values, RecordRow::read).await
     }
 
+    pub(crate) async fn newest_record(
+        &self,
+        ledger: u32,
+        application_id: &str,
+        collection_id: &str,
+    ) -> Result<Option<RecordRow>, StoreError> {
+        let values = values![ledger, application_id, collection_id];
+        self.one(statements::NEWEST_RECORD, values, RecordRow::read).await
+    }
+
+    pub(crate) async fn counters(
+        &self,
+        ledger: u32,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<(String, String, u64)>, StoreError> {
+        let (application_id, collection_id) = after.unwrap_or_default();
+        let read = |row: &mut Row| Ok((row.text()?, row.text()?, row.count()?));
+        self.many(statements::COUNTERS, values![ledger, application_id, collection_id, limit], read).await
+    }
+
     pub(crate) async fn leaves(
         &self,
         ledger: u32,
@@ -183,7 +204,10 @@ impl Session {
         values: Vec<Value>,
         read: impl Fn(&mut Row) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        Ok(self.many(sql, values, read).await?.pop())
+        let mut rows = self.many(sql, values, read).await?;
+        let row = rows.pop();
+        // Which of two would be right nobody can say: a key of ours was taken away.
+        if rows.is_empty() { Ok(row) } else { Err(StoreError::damaged("two rows have one key")) }
     }
 
     async fn many<T>(

@@ -4,6 +4,7 @@
 use std::error::Error;
 
 use crate::dialect::Dialect;
+use crate::open::OpenError;
 use crate::sqlite;
 use crate::transaction::CommitError;
 use crate::value::{Row, Value};
@@ -68,9 +69,23 @@ impl Session {
     }
 
     /// Lets others in again after a migration.
-    pub(crate) async fn share(&self) -> Result<(), StoreError> {
+    pub(crate) async fn share(&self) -> Result<(), OpenError> {
         match self {
             Self::Sqlite(connection) => connection.share(),
+        }
+    }
+
+    /// Moves what was committed to where it stays, if nobody is in the way.
+    pub(crate) async fn write_back(&self) {
+        match self {
+            Self::Sqlite(connection) => connection.write_back(),
+        }
+    }
+
+    /// Has the database hold everything in it against everything else.
+    pub(crate) async fn check_integrity(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => connection.check_integrity(),
         }
     }
 

@@ -106,8 +106,16 @@ impl Connection {
         self.held().roll_back();
     }
 
-    pub(crate) fn share(&self) -> Result<(), StoreError> {
+    pub(crate) fn share(&self) -> Result<(), OpenError> {
         self.held().share()
+    }
+
+    pub(crate) fn write_back(&self) {
+        self.held().write_back();
+    }
+
+    pub(crate) fn check_integrity(&self) -> Result<(), StoreError> {
+        self.held().check_integrity()
     }
 
     pub(crate) fn close(self) {
@@ -141,6 +149,7 @@ impl Held {
     fn open(folder: &Folder, hold: Hold) -> Result<Self, OpenError> {
         check_library(rusqlite::version_number())?;
         let lock = take_lock(folder, hold)?;
+        folder.check_log()?;
         if hold == (Hold::Alone { make: true }) {
             folder.make_database()?;
         }
@@ -150,9 +159,15 @@ impl Held {
         let connection = rusqlite::Connection::open_with_flags(&path, flags).map_err(store_error)?;
         connection.busy_timeout(PATIENCE).map_err(store_error)?;
         // Before anything is changed in a file that may be somebody else's.
-        recognise(&connection, &path)?;
+        let blank = recognise(&connection, &path)?;
         harden(&connection).map_err(store_error)?;
-        keep_log(&connection)?;
+        if blank {
+            // The first schema is made without a log, so that one beside a blank database never comes from a
+            // process that died while it made a store (`a_store_in_the_making_has_no_log`).
+            folder.refuse_log()?;
+        } else {
+            keep_log(&connection)?;
+        }
         Ok(Self { connection: Some(connection), lock: Some(lock), in_transaction: false })
     }
 
@@ -208,26 +223,43 @@ impl Held {
         }
     }
 
-    fn share(&mut self) -> Result<(), StoreError> {
-        let Some(lock) = &self.lock else { return Ok(()) };
-        set_lock(lock, libc::F_OFD_SETLK, libc::F_RDLCK).map_err(|error| StoreError::Unexpected(error.into()))
+    fn share(&mut self) -> Result<(), OpenError> {
+        let (Some(connection), Some(lock)) = (&self.connection, &self.lock) else { return Ok(()) };
+        keep_log(connection)?;
+        set_lock(lock, libc::F_OFD_SETLK, libc::F_RDLCK)
+            .map_err(|error| StoreError::Unexpected(error.into()).into())
     }
 
-    /// Where others use the database it is left to the last of them: nobody is waited for.
+    fn write_back(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        let outcome = empty_log(connection).and_then(|()| connection.busy_timeout(PATIENCE));
+        if let Err(error) = outcome {
+            warn_of_log(&error);
+            // For the disk failures among them: what failed once is not tried again.
+            self.note(error);
+        }
+    }
+
+    /// The log is left to the last of those who use the database.
     fn empty_large_log(&self) {
         let Some(connection) = &self.connection else { return };
-        let empty = || {
-            let sql = "PRAGMA wal_checkpoint(NOOP)";
-            let pages = connection.query_row(sql, [], |row| row.get::<_, i64>(1))?;
-            if pages >= LARGE_LOG {
-                connection.busy_timeout(Duration::ZERO)?;
-                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-            }
-            Ok::<_, rusqlite::Error>(())
-        };
-        if let Err(error) = empty() {
-            // What it holds is as durable there.
-            tracing::warn!(%error, "the log of the database was not written back");
+        let sql = "PRAGMA wal_checkpoint(NOOP)";
+        let pages = connection.query_row(sql, [], |row| row.get::<_, i64>(1));
+        let outcome = pages.and_then(|pages| if pages < LARGE_LOG { Ok(()) } else { empty_log(connection) });
+        if let Err(error) = outcome {
+            warn_of_log(&error);
+        }
+    }
+
+    fn check_integrity(&mut self) -> Result<(), StoreError> {
+        // Not the quick one, which does not look for rows in their indexes.
+        let sql = "PRAGMA integrity_check(1)";
+        match self.run(|connection| connection.query_row(sql, [], |row| row.get::<_, String>(0)))?.as_str() {
+            "ok" => Ok(()),
+            found => Err(StoreError::Damaged {
+                what: "its tables and indexes contradict each other".to_owned(),
+                source: Some(found.into()),
+            }),
         }
     }
 
@@ -244,6 +276,17 @@ impl Held {
         tracing::error!(%error, "the database is closed because the disk failed");
         self.connection = None;
     }
+}
+
+/// Waits for nobody, and leaves the connection without patience.
+fn empty_log(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+/// No more than that: what the log holds is as durable there.
+fn warn_of_log(error: &rusqlite::Error) {
+    tracing::warn!(%error, "the log of the database was not written back");
 }
 
 fn stopped() -> StoreError {
@@ -298,13 +341,17 @@ fn check_library(number: i32) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Ours by its mark, or blank. Everything else belongs to another program.
-fn recognise(connection: &rusqlite::Connection, path: &Path) -> Result<(), OpenError> {
-    let sql =
-        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT COUNT(*) FROM sqlite_schema)";
+/// Ours by its mark, or blank: answers whether it is. Everything else belongs to another program.
+fn recognise(connection: &rusqlite::Connection, path: &Path) -> Result<bool, OpenError> {
+    // Statistics that `ANALYZE` left are nothing.
+    let sql = "SELECT (SELECT application_id FROM pragma_application_id), \
+        (SELECT COUNT(*) FROM sqlite_schema WHERE name NOT IN ('sqlite_stat1', 'sqlite_stat4'))";
     let found = connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
     match found {
-        Ok((APPLICATION, _) | (0, 0)) => Ok(()),
+        Ok((0, 0)) => Ok(true),
+        // The mark and the tables were made in one transaction.
+        Ok((APPLICATION, 0)) => Err(OpenError::Altered),
+        Ok((APPLICATION, _)) => Ok(false),
         Ok(_) => Err(OpenError::Foreign { path: path.to_owned() }),
         Err(error) if code(&error) == ffi::SQLITE_NOTADB => Err(OpenError::Foreign { path: path.to_owned() }),
         Err(error) => Err(store_error(error)),
@@ -552,6 +599,8 @@ mod tests {
             for step in steps.expect(name) {
                 let step: String = step.expect(name);
                 assert!(!step.contains("SCAN") && !step.contains("TEMP B-TREE"), "{name}: {step}");
+                // Backwards through all records would be an index too.
+                assert!(*name != "NEWEST_RECORD" || step.contains("records_by_subject"), "{step}");
             }
         }
     }
@@ -624,13 +673,33 @@ mod tests {
         let reader = Held::open(&folder, Hold::Shared).expect("our own store");
         let reading = "BEGIN; SELECT * FROM layout";
         reader.connection.as_ref().expect("an open one").execute_batch(reading).expect("a reader");
+        let patience = |held: &Held| {
+            let connection = held.connection.as_ref().expect("an open one");
+            let found = connection.pragma_query_value(None, "busy_timeout", |row| row.get::<_, i64>(0));
+            found.expect("a setting")
+        };
         held.empty_large_log();
-        let connection = held.connection.as_ref().expect("an open one");
-        let patience = connection.pragma_query_value(None, "busy_timeout", |row| row.get::<_, i64>(0));
-        assert_eq!(patience.expect("a setting"), 0);
+        assert_eq!(patience(&held), 0);
+        held.write_back();
+        assert_eq!(patience(&held), 10_000, "it goes on, unlike one that was closed");
         drop(held);
         let log = fs::metadata(data.path().join("strongroom.db-wal")).expect("the log is kept");
         assert!(log.len() > LARGE_LOG as u64 * 4096, "{}", log.len());
+    }
+
+    #[test]
+    fn a_store_in_the_making_has_no_log() {
+        let (data, folder) = empty();
+        let connection = Connection::open(&folder, Hold::Alone { make: true }).expect("a blank database");
+        connection.begin().expect("a transaction");
+        assert!(connection.run_script("CREATE TABLE first (one BIGINT)").is_ok());
+        connection.commit().expect("a commit");
+        let log = data.path().join("strongroom.db-wal");
+        assert!(!log.exists(), "whoever dies here leaves a log beside a blank database");
+        connection.share().expect("nobody else is here");
+        let mode =
+            connection.query("PRAGMA journal_mode", &[]).map_err(drop).expect("a pragma").remove(0).text();
+        assert_eq!(mode.expect("a mode"), "wal", "from then on it has one");
     }
 
     #[test]
@@ -740,10 +809,16 @@ mod tests {
 
     /// A folder with a new store in it, closed again.
     fn made() -> (TempDir, Folder) {
-        let data = tempfile::tempdir().expect("a folder");
-        fs::set_permissions(data.path(), fs::Permissions::from_mode(0o700)).expect("our own folder");
+        let (data, _folder) = empty();
         block_on(async { Store::create(data.path()).await.expect("a new store").close().await });
         let folder = Folder::find(data.path()).expect("our own store");
+        (data, folder)
+    }
+
+    fn empty() -> (TempDir, Folder) {
+        let data = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(data.path(), fs::Permissions::from_mode(0o700)).expect("our own folder");
+        let folder = Folder::make(data.path()).expect("our own folder");
         (data, folder)
     }
 

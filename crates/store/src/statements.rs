@@ -40,6 +40,8 @@ statements! {
         WHERE ledger = $1 AND seq >= $2 AND collection_id = $4 ORDER BY seq LIMIT $3";
     RECORDS_OF_COLLECTION = "SELECT seq, time, application_id, collection_id, generation, leaf, sealed FROM records \
         WHERE ledger = $1 AND seq >= $2 AND application_id = $4 AND collection_id = $5 ORDER BY seq LIMIT $3";
+    NEWEST_RECORD = "SELECT seq, time, application_id, collection_id, generation, leaf, sealed FROM records \
+        WHERE ledger = $1 AND application_id = $2 AND collection_id = $3 ORDER BY seq DESC LIMIT 1";
     LEAVES = "SELECT seq, leaf FROM records WHERE ledger = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
 
     // Applications.
@@ -114,6 +116,9 @@ statements! {
         (ledger, collection, version, created_at, generation, face, contents_commitment, chain, contents) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     PRUNE_VERSIONS = "DELETE FROM versions WHERE ledger = $1 AND collection = $2 AND version < $3";
+    COUNTERS = "SELECT application_id, collection_id, version FROM counters \
+        WHERE ledger = $1 AND (application_id, collection_id) > ($2, $3) \
+        ORDER BY application_id, collection_id LIMIT $4";
     NEXT_VERSION = "INSERT INTO counters (ledger, application_id, collection_id, version) VALUES ($1, $2, $3, 1) \
         ON CONFLICT (ledger, application_id, collection_id) DO UPDATE SET version = counters.version + 1 \
         RETURNING version";

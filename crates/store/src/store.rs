@@ -45,6 +45,19 @@ impl Store {
         self.session.into_inner().close().await;
     }
 
+    /// Moves what was committed from the log of the database into its file, unless somebody else is in the way:
+    /// then it stays in the log, where it is as durable. For whoever ends soon: one flipped bit in a log loses
+    /// all that was committed after it.
+    pub async fn write_back(&self) {
+        self.session.lock().await.write_back().await;
+    }
+
+    /// Holds all tables and indexes against each other: an index that lacks a row hides it from every question
+    /// that goes by it. Reads the whole database.
+    pub async fn check_integrity(&self) -> Result<(), StoreError> {
+        self.session.lock().await.check_integrity().await
+    }
+
     /// Begins to change one ledger: waits for its turn in this process, then for other processes.
     pub async fn begin(&self, ledger: u32) -> Result<Transaction<'_>, StoreError> {
         Transaction::begin(self.session.lock().await, ledger).await
@@ -79,6 +92,27 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<RecordRow>, StoreError> {
         self.session.lock().await.records(ledger, filter, from, limit).await
+    }
+
+    /// The record with the highest place that is about just this: an empty id means about none.
+    pub async fn newest_record(
+        &self,
+        ledger: u32,
+        application_id: &str,
+        collection_id: &str,
+    ) -> Result<Option<RecordRow>, StoreError> {
+        self.session.lock().await.newest_record(ledger, application_id, collection_id).await
+    }
+
+    /// Up to `limit` version counters after `after`, by application id and collection id, each with the version
+    /// that was given out last: for verification.
+    pub async fn counters(
+        &self,
+        ledger: u32,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<(String, String, u64)>, StoreError> {
+        self.session.lock().await.counters(ledger, after, limit).await
     }
 
     /// Up to `limit` leaves from place `from` on, in order, each with its place.

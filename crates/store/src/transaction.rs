@@ -51,6 +51,17 @@ impl<'a> Transaction<'a> {
         Ok(self.done(head))
     }
 
+    /// The record with the highest place that is about just this: an empty id means about none.
+    pub async fn newest_record(
+        &mut self,
+        application_id: &str,
+        collection_id: &str,
+    ) -> Result<Option<RecordRow>, StoreError> {
+        self.start()?;
+        let record = self.session.newest_record(self.ledger, application_id, collection_id).await?;
+        Ok(self.done(record))
+    }
+
     /// The instance, in ledger 0; none until it was inserted.
     pub async fn instance(&mut self) -> Result<Option<InstanceRow>, StoreError> {
         self.start()?;

@@ -2,8 +2,13 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Barrier;
+use std::thread;
 
+use strongroom_seal::KeyId;
 use strongroom_seal::keyfile::{self, CreateError, Flaw, ReadError};
 use tempfile::TempDir;
 
@@ -46,6 +51,133 @@ fn a_created_file_and_its_folders_are_the_owners_alone() {
     assert_eq!(mode(&place.key), 0o600);
     assert_eq!(mode(&place.folder.path().join("keys")), 0o700);
     assert_eq!(mode(&place.folder.path().join("keys/deep")), 0o700);
+}
+
+#[test]
+fn a_created_file_and_its_folders_have_their_modes_whatever_the_umask() {
+    if make_where_asked() {
+        return;
+    }
+    for umask in ["umask 000", "umask 022", "umask 777"] {
+        let place = place();
+        let name = "a_created_file_and_its_folders_have_their_modes_whatever_the_umask";
+        let made = make_after(umask, name, &place);
+        assert!(made.status.success(), "{umask}: {}", String::from_utf8_lossy(&made.stdout));
+        let mode = |path: &Path| fs::metadata(path).expect("just made").mode() & 0o7777;
+        assert_eq!(mode(&place.folder.path().join("keys")), 0o700, "{umask}");
+        assert_eq!(mode(&place.folder.path().join("keys/deep")), 0o700, "{umask}");
+        assert_eq!(mode(&place.key), 0o600, "{umask}");
+        assert!(keyfile::read(&place.key, &place.data, place.uid).is_ok(), "{umask}");
+    }
+}
+
+#[test]
+fn who_dies_while_a_key_is_written_leaves_no_key_file() {
+    if make_where_asked() {
+        return;
+    }
+    let place = place();
+    // The system kills whoever writes the first byte.
+    let name = "who_dies_while_a_key_is_written_leaves_no_key_file";
+    let made = make_after("ulimit -c 0; ulimit -f 0", name, &place);
+    assert!(made.status.signal().is_some(), "it lives: {}", String::from_utf8_lossy(&made.stdout));
+    assert!(!names(&place).is_empty(), "it did not come so far");
+    assert!(matches!(place.read_error(), ReadError::Missing { .. }));
+    keyfile::create(&place.key, &place.data).expect("nothing is in the way");
+}
+
+/// Runs a test of this file in a process of its own after `before`, since that is about a whole process. The folder
+/// goes along as one more name of a test, which no test has.
+#[expect(clippy::disallowed_methods, reason = "a umask or a limit needs a process of its own")]
+fn make_after(before: &str, name: &str, place: &Place) -> Output {
+    let ourselves = std::env::current_exe().expect("this test binary");
+    Command::new("sh")
+        .args(["-c", "eval \"$0\"; exec \"$@\"", before])
+        .arg(ourselves)
+        .args(["--exact", &format!("keyfile::{name}")])
+        .arg(place.folder.path())
+        .output()
+        .expect("a shell")
+}
+
+/// In that process: makes the key file, and says so.
+fn make_where_asked() -> bool {
+    let Some(folder) = std::env::args().skip(1).find(|argument| argument.starts_with('/')) else {
+        return false;
+    };
+    let folder = Path::new(&folder);
+    keyfile::create(&folder.join("keys/deep/room.key"), &folder.join("data")).expect("a new path");
+    true
+}
+
+#[test]
+fn of_many_who_make_one_key_file_one_does_and_all_read_that() {
+    const MAKERS: usize = 4;
+    for _ in 0..50 {
+        let place = place();
+        let together = Barrier::new(MAKERS);
+        let made: Vec<KeyId> = thread::scope(|scope| {
+            let makers: Vec<_> = (0..MAKERS)
+                .map(|_| {
+                    scope.spawn(|| {
+                        together.wait();
+                        let made = keyfile::create(&place.key, &place.data);
+                        let read = keyfile::read(&place.key, &place.data, place.uid);
+                        let read = read.expect("it is there, and whole").id();
+                        match made {
+                            Ok(key) => assert_eq!(key.id(), read),
+                            Err(error) => assert!(matches!(error, CreateError::Exists { .. }), "{error}"),
+                        }
+                        read
+                    })
+                })
+                .collect();
+            makers.into_iter().map(|maker| maker.join().expect("a maker")).collect()
+        });
+        assert!(made.iter().all(|id| *id == made[0]), "{made:?}");
+        assert_eq!(names(&place), ["room.key"]);
+    }
+}
+
+#[test]
+fn no_draft_stays_beside_a_key_file() {
+    let place = place();
+    keyfile::create(&place.key, &place.data).expect("a new path");
+    keyfile::create(&place.key, &place.data).expect_err("it exists");
+    let parent = place.key.parent().expect("a folder");
+    keyfile::create(&parent.join("x".repeat(300)), &place.data).expect_err("no name has 300 characters");
+    assert_eq!(names(&place), ["room.key"]);
+}
+
+/// What lies in the folder of the key file.
+fn names(place: &Place) -> Vec<String> {
+    let folder = fs::read_dir(place.key.parent().expect("a folder")).expect("our own folder");
+    folder.map(|file| file.expect("our own folder").file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn a_key_in_the_place_of_a_path_is_not_shown() {
+    let place = place();
+    let key = keyfile::create(&place.key, &place.data).expect("a new path");
+    let line = fs::read_to_string(&place.key).expect("readable");
+    let word = line.trim_end().rsplit(' ').next().expect("four words");
+    for text in [line.trim_end(), word] {
+        let path = place.folder.path().join(text);
+        let missing = keyfile::read(&path, &place.data, place.uid).expect_err("there is none");
+        fs::write(&path, "").expect("our own folder");
+        let flawed = keyfile::read(&path, &place.data, place.uid + 1).expect_err("another user");
+        let exists = keyfile::create(&path, &place.data).expect_err("it is there");
+        let misplaced = keyfile::create(&path, place.folder.path()).expect_err("inside");
+        for shown in [
+            format!("{missing} {missing:?}"),
+            format!("{flawed} {flawed:?}"),
+            format!("{exists} {exists:?}"),
+            format!("{misplaced} {misplaced:?}"),
+        ] {
+            assert!(shown.contains("(a path that is not shown)"), "{shown}");
+            assert!(!shown.contains(word) && !shown.contains(&key.id().to_string()), "{shown}");
+        }
+    }
 }
 
 #[test]

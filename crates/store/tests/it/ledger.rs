@@ -116,6 +116,38 @@ fn records_are_found_by_place_application_and_collection() {
     });
 }
 
+#[test]
+fn the_newest_record_is_the_one_about_just_this() {
+    each(async |store| {
+        begin_ledger(&store).await;
+        let subjects = [("a", "x"), ("", ""), ("a", ""), ("a", "x"), ("b", "x"), ("a", "y")];
+        let mut change = store.begin(1).await.expect("a change");
+        let mut frontier = Frontier::new();
+        for (seq, (application, collection)) in (0..).zip(subjects) {
+            let row = record(seq, application, collection);
+            frontier = grown(&frontier, &row);
+            change.append(&row, &frontier).await.expect("the next record");
+            let newest = change.newest_record(application, collection).await.expect("an answer");
+            assert_eq!(newest, Some(row));
+        }
+        change.commit().await.expect("a commit");
+
+        let check = async |application_id, collection_id, expected: Option<u64>| {
+            let found = store.newest_record(1, application_id, collection_id).await.expect("an answer");
+            assert_eq!(found.map(|row| row.seq), expected, "{application_id:?} {collection_id:?}");
+        };
+        check("a", "x", Some(3)).await;
+        check("a", "y", Some(5)).await;
+        check("a", "", Some(2)).await;
+        check("", "", Some(1)).await;
+        check("b", "x", Some(4)).await;
+        check("b", "", None).await;
+        check("", "x", None).await;
+        check("A", "x", None).await;
+        assert_eq!(store.newest_record(2, "a", "x").await.expect("an answer"), None);
+    });
+}
+
 pub(crate) async fn begin_ledger(store: &Store) {
     let mut change = store.begin(1).await.expect("a change");
     change.insert_head(&head()).await.expect("a new ledger");

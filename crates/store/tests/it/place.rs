@@ -66,6 +66,82 @@ fn a_store_that_was_half_made_is_completed() {
 }
 
 #[test]
+fn a_log_without_its_database_is_damage_and_nothing_is_made_over_it() {
+    let data = folder();
+    let made = data.path().join("made");
+    block_on(async { furnish(&Store::create(&made).await.expect("a new store")).await });
+    let log = fs::read(made.join("strongroom.db-wal")).expect("what was committed is in the log");
+    let header = data.path().join("header.db");
+    let blank = rusqlite::Connection::open(&header).expect("a new database");
+    blank.pragma_update(None, "journal_mode", "wal").expect("a log");
+    drop(blank);
+    let header = fs::read(&header).expect("our own file");
+    assert!(!header.is_empty());
+
+    check("missing", None, &log);
+    check("empty", Some(&[]), &log);
+    // SQLite takes no log whose header is damaged.
+    let mut damaged = log.clone();
+    damaged[8] ^= 1;
+    check("header", Some(&header), &damaged);
+
+    let path = data.path().join("without");
+    put(&path, Some(&header), &[]);
+    block_on(async { furnish(&Store::create(&path).await.expect("an empty log is no log")).await });
+
+    fn check(name: &str, database: Option<&[u8]>, log: &[u8]) {
+        let data = folder();
+        put(&data.path().join(name), database, log);
+        let path = data.path().join(name);
+        for outcome in [block_on(Store::open(&path)), block_on(Store::create(&path))] {
+            let error = outcome.err().expect("all that was committed is lost");
+            let sentence =
+                "the database is damaged (its file is blank, but its log is not): restore a backup";
+            assert_eq!(error.to_string(), sentence, "{name}: {error:?}");
+        }
+        assert_eq!(fs::read(path.join("strongroom.db")).ok().as_deref(), database, "{name}");
+        assert_eq!(fs::read(path.join("strongroom.db-wal")).expect("the log").as_slice(), log, "{name}");
+    }
+
+    fn put(path: &Path, database: Option<&[u8]>, log: &[u8]) {
+        fs::create_dir(path).expect("our own folder");
+        fs::set_permissions(path, Permissions::from_mode(0o700)).expect("our own folder");
+        for (name, bytes) in [("strongroom.db", database), ("strongroom.db-wal", Some(log))] {
+            if let Some(bytes) = bytes {
+                fs::write(path.join(name), bytes).expect("our own folder");
+                fs::set_permissions(path.join(name), Permissions::from_mode(0o600)).expect("our own file");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_written_back_needs_no_log() {
+    let data = folder();
+    let (made, alone) = (data.path().join("made"), data.path().join("alone"));
+    fs::create_dir(&alone).expect("our own folder");
+    fs::set_permissions(&alone, Permissions::from_mode(0o700)).expect("our own folder");
+    // A copy of the file alone, log and all left behind.
+    let copy = async || {
+        fs::copy(made.join("strongroom.db"), alone.join("strongroom.db")).expect("our own file");
+        Store::open(&alone).await.expect("all of it is in the file")
+    };
+    block_on(async {
+        let store = Store::create(&made).await.expect("a new store");
+        assert_eq!(copy().await.instance().await.expect("an answer"), None, "made, and not only in the log");
+        furnish(&store).await;
+        assert!(copy().await.application(1, "app").await.expect("an answer").is_none());
+        store.write_back().await;
+        assert!(copy().await.application(1, "app").await.expect("an answer").is_some());
+        assert_eq!(fs::metadata(made.join("strongroom.db-wal")).expect("the log is kept").len(), 0);
+        // And the store goes on.
+        let mut change = store.begin(1).await.expect("a change");
+        change.insert_application(&application("other", "a2")).await.expect("a new one");
+        change.commit().await.expect("a commit");
+    });
+}
+
+#[test]
 fn all_that_is_made_is_private_whatever_the_umask() {
     if let Some(inside) = asked_for() {
         block_on(async { furnish(&Store::create(Path::new(&inside)).await.expect("a new store")).await });

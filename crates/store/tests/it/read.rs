@@ -24,6 +24,9 @@ fn a_new_store_is_empty() {
         assert_eq!(store.versions(0, "c1").await.expect("an answer"), []);
         assert_eq!(store.records(0, Default::default(), 0, 9).await.expect("an answer"), []);
         assert_eq!(store.leaves(0, 0, 9).await.expect("an answer"), []);
+        assert_eq!(store.newest_record(0, "", "").await.expect("an answer"), None);
+        assert_eq!(store.counters(0, None, 9).await.expect("an answer"), []);
+        store.check_integrity().await.expect("there is nothing to be wrong");
     });
 }
 
@@ -227,5 +230,39 @@ fn verification_sees_everything_once_tombstones_too() {
         let seen: Vec<_> = first.iter().chain(&rest).map(|row| (row.born.as_str(), row.deleted_at)).collect();
         assert_eq!(seen, [("a1", Some(70)), ("a2", None), ("a3", None)]);
         assert_eq!(store.every_application(2, None, 9).await.expect("a page"), []);
+    });
+}
+
+#[test]
+fn counters_are_listed_by_application_and_collection() {
+    each(async |store| {
+        let ids = [("B", "a"), ("a", "Z"), ("a", "b"), ("a", "c"), ("a-b", "a"), ("b", "a")];
+        let mut change = store.begin(1).await.expect("a change");
+        for (at, (application, collection)) in ids.iter().enumerate().rev() {
+            for version in 1..=at as u64 + 1 {
+                let next = change.next_version(application, collection).await.expect("a number");
+                assert_eq!(next, version);
+            }
+        }
+        change.commit().await.expect("a commit");
+
+        for limit in 1..=7 {
+            let mut listed: Vec<(String, String, u64)> = Vec::new();
+            loop {
+                let after = listed.last().map(|(application, id, _)| (application.as_str(), id.as_str()));
+                let page = store.counters(1, after, limit).await.expect("a page");
+                assert!(page.len() <= limit as usize && listed.len() <= 9, "more than there is: {listed:?}");
+                if page.is_empty() {
+                    break;
+                }
+                listed.extend(page);
+            }
+            let expected = ids
+                .iter()
+                .zip(1..)
+                .map(|((application, id), version)| ((*application).to_owned(), (*id).to_owned(), version));
+            assert_eq!(listed, expected.collect::<Vec<_>>(), "in pages of {limit}");
+        }
+        assert_eq!(store.counters(2, None, 9).await.expect("a page"), []);
     });
 }

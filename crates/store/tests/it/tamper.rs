@@ -136,13 +136,111 @@ fn what_belongs_to_a_destroyed_application_goes_with_it_and_counters_stay() {
 }
 
 #[test]
+fn tables_that_are_not_ours_are_refused_and_left_alone() {
+    check("CREATE TABLE planted (url TEXT)");
+    check("CREATE INDEX planted ON records (ledger, seq) WHERE seq > 0");
+    check("CREATE VIEW planted AS SELECT 1");
+    check("CREATE TRIGGER planted AFTER INSERT ON versions BEGIN DELETE FROM records; END");
+    check("DROP INDEX records_by_subject");
+    check("DROP TABLE records; CREATE VIRTUAL TABLE records USING fts5 (ledger, seq, time)");
+    check(
+        "CREATE TABLE other AS SELECT * FROM instance; INSERT INTO other SELECT * FROM other; \
+        DROP TABLE instance; ALTER TABLE other RENAME TO instance",
+    );
+    check("ALTER TABLE collections ADD COLUMN planted");
+    // Whatever says which schema it has.
+    check("DROP TABLE layout");
+    check("DROP TABLE layout; CREATE VIEW layout AS SELECT 0 AS ledger, 1 AS number, 1 AS oldest_reader");
+    check("DROP TABLE layout; CREATE TABLE layout (planted)");
+    check(
+        "DROP TABLE layout; CREATE TABLE layout (ledger, number, oldest_reader); \
+        INSERT INTO layout VALUES (0, 1, 1)",
+    );
+    check(
+        "ANALYZE; PRAGMA foreign_keys = OFF; DROP TABLE layout; DROP TABLE instance; DROP TABLE slots; DROP TABLE keyring; \
+        DROP TABLE heads; DROP TABLE records; DROP TABLE versions; DROP TABLE collections; DROP TABLE counters; \
+        DROP TABLE applications",
+    );
+
+    fn check(sql: &str) {
+        let (data, path) = furnished();
+        run(&path, sql);
+        let before = fs::read(&path).expect("our own file");
+        for outcome in [block_on(Store::open(data.path())), block_on(Store::create(data.path()))] {
+            let error = outcome.err().expect(sql);
+            assert!(matches!(error, OpenError::Altered), "{sql}: {error:?}");
+            let sentence = "the database's tables are not those that strongroom makes: \
+                it was altered or damaged; restore a backup";
+            assert_eq!(error.to_string(), sentence);
+        }
+        assert_eq!(fs::read(&path).expect("our own file"), before, "{sql}: it was changed");
+    }
+}
+
+#[test]
+fn statistics_of_sqlite_are_no_alteration() {
+    let (data, path) = furnished();
+    run(&path, "ANALYZE; VACUUM");
+    let store = block_on(Store::open(data.path())).expect("the same tables");
+    assert!(block_on(store.application(1, "app")).expect("an answer").is_some());
+}
+
+#[test]
+fn two_rows_of_one_key_are_damage_and_neither_is_the_answer() {
+    let (data, path) = furnished();
+    block_on(async {
+        let store = Store::open(data.path()).await.expect("a store");
+        assert!(store.application(1, "app").await.expect("an answer").is_some());
+        // Under the eyes of an open store, which looked at the tables before.
+        run(
+            &path,
+            "CREATE TABLE other AS SELECT * FROM applications; INSERT INTO other SELECT * FROM other; \
+            PRAGMA foreign_keys = OFF; DROP TABLE applications; ALTER TABLE other RENAME TO applications",
+        );
+        let error = store.application(1, "app").await.expect_err("two of one id");
+        assert_eq!(error.to_string(), "the database is damaged (two rows have one key): restore a backup");
+    });
+}
+
+#[test]
+fn an_index_that_hides_rows_is_found() {
+    let (data, path) = furnished();
+    block_on(async {
+        let store = Store::open(data.path()).await.expect("a store");
+        append(&store, 2).await;
+        store.check_integrity().await.expect("it is whole");
+        store.close().await;
+    });
+    // An index of something else, under the words of the one that there should be.
+    run(
+        &path,
+        "CREATE TABLE words AS SELECT sql FROM sqlite_schema WHERE name = 'records_by_subject'; \
+        DROP INDEX records_by_subject; \
+        CREATE INDEX records_by_subject ON records (ledger, application_id || 'x', collection_id, seq); \
+        PRAGMA writable_schema = ON; \
+        UPDATE sqlite_schema SET sql = (SELECT sql FROM words) WHERE name = 'records_by_subject'; \
+        PRAGMA writable_schema = RESET; DROP TABLE words",
+    );
+    block_on(async {
+        let store = Store::open(data.path()).await.expect("the words are ours");
+        let newest = store.newest_record(1, "app", "col").await.expect("an answer");
+        assert_eq!(newest, None, "the index hides both");
+        let error = store.check_integrity().await.expect_err("a row is missing from an index");
+        let sentence =
+            "the database is damaged (its tables and indexes contradict each other): restore a backup";
+        assert_eq!(error.to_string(), sentence);
+    });
+}
+
+#[test]
 fn a_trigger_that_somebody_planted_never_fires() {
     let (data, path) = furnished();
     let planted = "CREATE TRIGGER planted AFTER INSERT ON versions BEGIN DELETE FROM records; \
         UPDATE heads SET size = 0; DELETE FROM versions WHERE version < 2; END";
-    run(&path, planted);
     block_on(async {
         let store = Store::open(data.path()).await.expect("a store");
+        // Later it would not be opened.
+        run(&path, planted);
         append(&store, 1).await;
         let mut change = store.begin(1).await.expect("a change");
         change.insert_version("c1", &version(2)).await.expect("a new version");
