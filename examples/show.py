@@ -1,6 +1,7 @@
 """A program that needs secrets, and shows that it has them.
 
-It prints the values on purpose: run by strongroom, they come out as ***.
+It prints the values on purpose: run by strongroom, they come out as *** wherever the output goes, but for a terminal,
+which is not masked yet. Add `2>&1 | cat` there.
 """
 
 import json

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What show.py does, for a machine without Python: it prints the values on purpose, and strongroom masks them.
+# What show.py does, for a machine without Python: it prints the values on purpose, and strongroom masks
+# them, but not yet on a terminal: add `2>&1 | cat` there.
 set -eu
 
 # As a scheduled job does: it runs in its own folder, and the files appear below it.

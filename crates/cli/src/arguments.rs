@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// variable (env) or a file (file). `strongroom run` starts a program with a collection: variables in its
 /// environment, files at their paths, nothing left behind.
 #[derive(Debug, Parser)]
-#[command(name = "strongroom", version, disable_help_subcommand = true)]
+#[command(name = "strongroom", version)]
 #[command(after_help = "Begin with:\n  strongroom quickstart\n\nEnvironment:\n  \
     STRONGROOM_DATA      the data folder (default: strongroom in the XDG data folder)\n  \
     STRONGROOM_ROOT_KEY  where the root key comes from, for example file:/etc/strongroom.key\n  \
@@ -93,14 +93,18 @@ pub(crate) struct Quickstart {
     /// The folder; it will hold data/, key/ and home/.
     #[arg(default_value = "strongroom-quickstart")]
     pub(crate) dir: PathBuf,
-    /// Remove what an earlier quickstart left in the folder, and do nothing else.
+    /// Remove what an earlier quickstart made in the folder, and do nothing else.
     #[arg(long)]
     pub(crate) clean: bool,
+    /// Do not ask before --clean removes applications and collections that are not the example's.
+    #[arg(long, requires = "clean")]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Init {
-    /// Where the root key lies: file:PATH (default: a new file in the XDG configuration folder).
+    /// Where the root key lies: file:PATH (default: a new file in the XDG configuration folder). Of a strongroom that
+    /// is there already, what opens it; where its key is noted to be does not change.
     #[arg(long, value_name = "SOURCE")]
     pub(crate) root_key: Option<String>,
     /// Limits of a collection: default (100 secrets of 64 KiB), nextmv (20 of 1,024 bytes) or COUNTxBYTES.
@@ -178,7 +182,7 @@ pub(crate) struct Given {
     /// Read JSON in the documented form: one secret, an array of secrets, or a whole collection (- is standard input).
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
-    /// An environment variable whose value is in a file; NAME alone asks for it (or reads standard input).
+    /// An environment variable whose value is in a file; NAME alone asks for one line (or reads standard input).
     #[arg(long, value_name = "NAME[=@PATH]")]
     pub(crate) env: Vec<String>,
     /// A file secret whose content is in a file.
@@ -294,7 +298,7 @@ pub(crate) enum Audit {
     /// Exit codes: 0 in order; 1 it could not be read; 3 altered; 4 truncated.
     #[command(after_help = "Examples:\n  strongroom audit verify\n  strongroom audit verify --without-key")]
     Verify {
-        /// Verify the tree of hashes alone, without the root key.
+        /// Verify the tree of hashes alone, without the root key: whoever can write the data can pass this.
         #[arg(long)]
         without_key: bool,
     },

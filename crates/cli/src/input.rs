@@ -3,45 +3,116 @@
 
 use std::fs::File;
 use std::io::{IsTerminal, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use strongroom_secrets::{Document, Draft, Limits, Secret, SecretType, SecretValue};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
+use strongroom_secrets::{Document, Draft, Limits, Place, RequestError, Secret, SecretType, SecretValue};
 use zeroize::Zeroizing;
 
 use crate::arguments::Given;
 use crate::outcome::Usage;
 
-/// Reads what was given into one draft. `--env` and `--file` join, and win over nothing: a secret that is given twice
-/// is refused later, by the rules of sets.
-pub(crate) fn read(given: Given, limits: Limits) -> Result<Draft> {
-    let Given { from, env, file, name, description } = given;
-    let on_stdin = env.iter().filter(|text| !text.contains('=') || text.ends_with("=@-")).count()
-        + file.iter().filter(|text| text.ends_with("=@-")).count()
-        + from.iter().filter(|path| path.as_os_str() == "-").count();
-    if on_stdin > 1 && !std::io::stdin().is_terminal() {
-        return Err(Usage(
-            "two values would be read from one standard input; give all but one as NAME=@PATH",
-        )
-        .into());
+/// What was given, its names judged and nothing of it read yet.
+pub(crate) struct Offer {
+    from: Option<PathBuf>,
+    secrets: Vec<(Place, Origin)>,
+    name: Option<String>,
+    description: Option<String>,
+}
+
+/// Where a value comes from.
+enum Origin {
+    Terminal,
+    Input,
+    File(PathBuf),
+}
+
+impl Offer {
+    /// Judges what was given.
+    pub(crate) fn parse(given: Given) -> Result<Self> {
+        let Given { from, env, file, name, description } = given;
+        if from.as_deref().is_some_and(is_json) {
+            return Err(
+                Usage("--from takes a file; give JSON itself on standard input, with --from -").into()
+            );
+        }
+        let envs = env.iter().map(|text| parse_env(text));
+        let files = file.iter().map(|text| parse_file(text));
+        let secrets = envs.chain(files).collect::<Result<Vec<_>>>()?;
+        let on_stdin = secrets.iter().filter(|(_, origin)| matches!(origin, Origin::Input)).count()
+            + from.iter().filter(|path| path.as_os_str() == "-").count();
+        if on_stdin > 1 {
+            return Err(Usage(
+                "two values would be read from one standard input; give all but one as NAME=@PATH",
+            )
+            .into());
+        }
+        Ok(Self { from, secrets, name, description })
     }
-    let mut draft = match &from {
-        Some(path) => read_json(path, limits)?,
-        None => Draft::default(),
+
+    /// Whether secrets are given, as far as can be told before `--from` is read.
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.from.is_some() || !self.secrets.is_empty()
+    }
+
+    /// Reads it all into one draft. `--env` and `--file` join, and win over nothing: a secret that is given twice is
+    /// refused later, by the rules of sets.
+    pub(crate) fn read(self, limits: Limits) -> Result<Draft> {
+        let mut draft = match &self.from {
+            Some(path) => read_json(path, limits)?,
+            None => Draft::default(),
+        };
+        // A document without secrets gives none, which is not the same as giving nothing.
+        if self.has_secrets() {
+            let secrets = draft.secrets.get_or_insert_default();
+            for (place, origin) in &self.secrets {
+                secrets.push(read_secret(place, origin)?);
+            }
+        }
+        draft.name = self.name.or(draft.name);
+        draft.description = self.description.or(draft.description);
+        Ok(draft)
+    }
+}
+
+/// Whether this is no path but what should be in the file: a message that quotes it would quote values.
+fn is_json(path: &Path) -> bool {
+    matches!(path.as_os_str().as_encoded_bytes().trim_ascii_start(), [b'{' | b'[', ..])
+}
+
+fn parse_env(text: &str) -> Result<(Place, Origin)> {
+    let (location, origin) = match text.split_once('=') {
+        None if std::io::stdin().is_terminal() => (text, Origin::Terminal),
+        None => (text, Origin::Input),
+        Some((location, reference)) => {
+            let path = reference.strip_prefix('@').ok_or(Usage(
+                "a value on the command line would sit in the shell's history and in ps: write NAME=@PATH, or NAME alone",
+            ))?;
+            (location, origin_of(path))
+        }
     };
-    let mut secrets = draft.secrets.take().unwrap_or_default();
-    for text in env {
-        secrets.push(read_env(&text)?);
-    }
-    for text in file {
-        secrets.push(read_file(&text)?);
-    }
-    if !secrets.is_empty() || from.is_some() {
-        draft.secrets = Some(secrets);
-    }
-    draft.name = name.or(draft.name);
-    draft.description = description.or(draft.description);
-    Ok(draft)
+    Ok((parse_place(SecretType::Env, location)?, origin))
+}
+
+fn parse_file(text: &str) -> Result<(Place, Origin)> {
+    // A location may contain "=", a reference begins with "=@".
+    let (location, path) = text.split_once("=@").ok_or(Usage(
+        "--file takes LOCATION=@PATH; a value on the command line would sit in the shell's history and in ps",
+    ))?;
+    Ok((parse_place(SecretType::File, location)?, origin_of(path)))
+}
+
+fn origin_of(path: &str) -> Origin {
+    if path == "-" { Origin::Input } else { Origin::File(path.into()) }
+}
+
+fn parse_place(secret_type: SecretType, location: &str) -> Result<Place> {
+    Place::parse(secret_type, location).map_err(|error| {
+        let location = location.to_owned();
+        RequestError::Location { secret_type: secret_type.as_str(), location, error }.into()
+    })
 }
 
 fn read_json(path: &Path, limits: Limits) -> Result<Draft> {
@@ -51,53 +122,63 @@ fn read_json(path: &Path, limits: Limits) -> Result<Draft> {
     Draft::read(&document).map_err(named)
 }
 
-fn read_env(text: &str) -> Result<Secret<SecretValue>> {
-    let (location, mut bytes) = match text.split_once('=') {
-        None if std::io::stdin().is_terminal() => (text, ask(text)?),
-        None => (text, read_path(Path::new("-"), Limits::LARGEST)?),
-        Some((name, reference)) => (name, read_reference(reference)?),
+fn read_secret(place: &Place, origin: &Origin) -> Result<Secret<SecretValue>> {
+    let (secret_type, location) = (place.secret_type(), place.location());
+    let mut bytes = match origin {
+        Origin::Terminal => ask(location)?,
+        Origin::Input => read_path(Path::new("-"), Limits::LARGEST)?,
+        Origin::File(path) => read_path(path, Limits::LARGEST)?,
     };
-    if drop_line_end(&mut bytes) {
+    if secret_type == SecretType::Env && drop_line_end(&mut bytes) {
         eprintln!("strongroom: the final line end of {location:?} was dropped (--file keeps every byte)");
     }
-    secret(SecretType::Env, location, bytes)
-}
-
-fn read_file(text: &str) -> Result<Secret<SecretValue>> {
-    // A location may contain "=", a reference begins with "=@".
-    let Some((location, path)) = text.split_once("=@") else {
-        return Err(Usage(
-            "--file takes LOCATION=@PATH; a value on the command line would sit in the shell's history and in ps",
-        )
-        .into());
-    };
-    secret(SecretType::File, location, read_path(Path::new(path), Limits::LARGEST)?)
-}
-
-fn read_reference(reference: &str) -> Result<Zeroizing<Vec<u8>>> {
-    match reference.strip_prefix('@') {
-        Some(path) => read_path(Path::new(path), Limits::LARGEST),
-        None => Err(Usage(
-            "a value on the command line would sit in the shell's history and in ps: write NAME=@PATH, or NAME alone",
-        )
-        .into()),
+    // A pipe whose first half failed ends like an empty one; a file that is empty is meant to be.
+    if bytes.is_empty() && !matches!(origin, Origin::File(_)) {
+        bail!("nothing was read for {location}; to set an empty value give an empty file: {location}=@FILE");
     }
-}
-
-fn secret(secret_type: SecretType, location: &str, bytes: Zeroizing<Vec<u8>>) -> Result<Secret<SecretValue>> {
-    let value =
-        SecretValue::parse(bytes).with_context(|| format!("{} is refused", place(secret_type, location)))?;
+    let value = SecretValue::parse(bytes)
+        .with_context(|| format!("{}:{location:?} is refused", secret_type.as_str()))?;
     Ok(Secret { secret_type, location: location.to_owned(), value })
 }
 
-fn place(secret_type: SecretType, location: &str) -> String {
-    format!("{}:{location:?}", secret_type.as_str())
-}
-
+/// Asks for one line. The rest of a longer paste must not reach the shell, which would show it, run it and keep it in
+/// its history.
 fn ask(name: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let terminal = File::open("/dev/tty").context("there is no terminal to ask on")?;
+    let _hidden =
+        Hidden::begin(&terminal).context("the terminal cannot be kept from showing what is typed")?;
     let typed =
         rpassword::prompt_password(format!("Value of {name} (not shown): ")).context("no value was typed")?;
-    Ok(Zeroizing::new(typed.into_bytes()))
+    let typed = Zeroizing::new(typed.into_bytes());
+    let mut waiting = [PollFd::new(&terminal, PollFlags::IN)];
+    if poll(&mut waiting, Some(&Timespec::default())).context("the terminal is gone")? > 0 {
+        tcflush(&terminal, QueueSelector::IFlush).context("the terminal is gone")?;
+        bail!("more than one line was typed, and nothing was stored; use {name}=@PATH");
+    }
+    Ok(typed)
+}
+
+/// A terminal that shows nothing of what is typed, from before the prompt: who types ahead of it must not be shown either.
+struct Hidden<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl<'a> Hidden<'a> {
+    fn begin(terminal: &'a File) -> rustix::io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(terminal, OptionalActions::Now, &hidden)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        // A terminal that is gone shows nothing.
+        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
 }
 
 /// Reads a whole file, or standard input for `-`, up to `limit` bytes. The limit of a value is judged later, where its

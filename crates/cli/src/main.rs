@@ -9,11 +9,13 @@ mod open;
 mod outcome;
 mod output;
 mod settings;
+mod usage;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use strongroom_run::{Ending, end_as};
 
 use crate::arguments::Arguments;
@@ -21,15 +23,17 @@ use crate::outcome::{Usage, sentence};
 use crate::settings::Environment;
 
 fn main() -> ExitCode {
+    // Before anything is read: no other process of this user may look into this one, and no crash writes it to a disk.
+    // Linux refuses this only to a value it does not know.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let typed: Vec<OsString> = std::env::args_os().collect();
     let is_run = commands::names_run(&typed);
     let arguments = match Arguments::try_parse_from(&typed) {
         Ok(arguments) => arguments,
         Err(error) => {
-            let usage = error.use_stderr();
             // Nothing can be done about a standard stream that is gone.
-            let _ = error.print();
-            return end_as(if usage { usage_ending(is_run) } else { Ending::Exited(0) });
+            let _ = usage::print(&error);
+            return end_as(if error.use_stderr() { usage_ending(is_run) } else { Ending::Exited(0) });
         }
     };
     let ended = Environment::read().and_then(|environment| {

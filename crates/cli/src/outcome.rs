@@ -23,15 +23,18 @@ impl std::error::Error for Usage {}
 /// An error and its causes as one sentence on one line: what it quotes was written by others, and may not move a cursor.
 /// Debug is never used: it would print a stack trace.
 pub(crate) fn sentence(error: &anyhow::Error) -> String {
-    let mut said: Vec<String> = Vec::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        // A transparent error says the same as its cause.
-        if said.last() != Some(&cause) {
-            said.push(cause);
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // A transparent error says the same as its cause; another quotes it within its own sentence.
+        if said.contains(&cause) {
+            continue;
         }
+        if !said.is_empty() {
+            said.push_str(": ");
+        }
+        said.push_str(&cause);
     }
-    printable(&said.join(": "))
+    printable(&said)
 }
 
 /// Whether standard output's reader went away, as `head` does: the program then ends as any other would, by SIGPIPE.
@@ -56,10 +59,31 @@ fn asks(question: &str) -> Result<bool> {
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Whether somebody can be asked.
 pub(crate) fn offers(question: &str) -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && asks(question).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::sentence;
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let check = |error: anyhow::Error, expected: &str| assert_eq!(sentence(&error), expected);
+        check(
+            anyhow!("the disk is full").context("nothing was written"),
+            "nothing was written: the disk is full",
+        );
+        check(anyhow!("record 3 was altered").context("record 3 was altered"), "record 3 was altered");
+        check(
+            anyhow!("record 3 was altered").context("the ledger was changed: record 3 was altered"),
+            "the ledger was changed: record 3 was altered",
+        );
+    }
 }

@@ -4,8 +4,9 @@
 use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
+use strongroom_secrets::Timestamp;
 
 /// Prints a line. A reader that went away is an error here, where `println!` would panic.
 pub(crate) fn say(line: &str) -> Result<()> {
@@ -15,9 +16,20 @@ pub(crate) fn say(line: &str) -> Result<()> {
 
 /// Prints a value of a documented shape as JSON, indented, with a final newline.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
+    print_escaped(&serde_json::to_string_pretty(value)?)?;
+    say("")
+}
+
+/// Prints JSON with what could harm a terminal as `\uXXXX`: the same JSON, for in JSON such characters stand in strings
+/// alone, and every one of them has such an escape.
+pub(crate) fn print_escaped(json: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
-    writeln!(out)?;
+    let mut rest = json;
+    while let Some((at, found)) = rest.char_indices().find(|(_, c)| *c != '\n' && is_harmful(*c)) {
+        write!(out, "{}\\u{:04x}", &rest[..at], u32::from(found))?;
+        rest = &rest[at + found.len_utf8()..];
+    }
+    out.write_all(rest.as_bytes())?;
     Ok(())
 }
 
@@ -34,11 +46,21 @@ pub(crate) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<()>
     if let Some(width) = terminal_width() {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
+    let is_text = |at: &usize| rows.iter().any(|row| row.get(*at).is_some_and(|text| text.contains(' ')));
+    let texts: Vec<usize> = (0..header.len()).filter(is_text).collect();
     for row in rows {
         table.add_row(row.iter().map(|text| printable(text)));
     }
-    if let Some(first) = table.column_mut(0) {
-        first.set_padding((0, 1));
+    let last = header.len().saturating_sub(1);
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((u16::from(at > 0), u16::from(at < last)));
+        // Text is broken between words, and keeps room for some. What has none is an id, a time or a number: in two
+        // pieces nobody could copy it.
+        column.set_constraint(if texts.contains(&at) {
+            ColumnConstraint::LowerBoundary(Width::Fixed(20))
+        } else {
+            ColumnConstraint::ContentWidth
+        });
     }
     let mut out = std::io::stdout().lock();
     for line in table.to_string().lines() {
@@ -64,21 +86,67 @@ fn terminal_width() -> Option<u16> {
     Some(if width < 20 { 80 } else { width })
 }
 
-/// Escapes what could move a cursor, ring, colour or reorder the text of a terminal.
+/// A moment as people read it in a table: whole seconds.
+pub(crate) fn to_the_second(time: Timestamp) -> String {
+    let micros = time.as_micros();
+    Timestamp::from_micros(micros - micros.rem_euclid(1_000_000)).to_string()
+}
+
+/// Escapes what could harm a terminal or its reader.
 pub(crate) fn printable(text: &str) -> String {
-    let harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if harmful(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+    text.chars().map(|c| if is_harmful(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+}
+
+/// What could move a cursor, ring, colour, reorder a text, or stand in it unseen.
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2064}'
+                | '\u{2066}'..='\u{206f}'
+                | '\u{feff}'
+        )
+}
+
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=@+,%".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::*;
 
     #[test]
     fn no_escape_sequence_reaches_a_terminal() {
         assert_eq!(printable("a\x1b[31mb\u{202e}\nü"), "a\\u{1b}[31mb\\u{202e}\\u{a}ü");
+        for unseen in "\u{61c}\u{200b}\u{2028}\u{2060}\u{2064}\u{206f}\u{feff}\u{9b}".chars() {
+            assert!(printable(&unseen.to_string()).is_ascii(), "{unseen:?}");
+        }
+        assert_eq!(printable("é\u{2065}\u{2010}漢"), "é\u{2065}\u{2010}漢");
+    }
+
+    #[test]
+    fn a_moment_is_said_to_the_second() {
+        let check = |micros, expected| assert_eq!(to_the_second(Timestamp::from_micros(micros)), expected);
+        check(0, "1970-01-01T00:00:00Z");
+        check(1_999_999, "1970-01-01T00:00:01Z");
+        check(-1, "1969-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn a_printed_command_can_be_typed() {
+        assert_eq!(quoted("a/b-c.key"), "a/b-c.key");
+        assert_eq!(quoted("my folder"), "'my folder'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -84,12 +83,18 @@ impl Source {
     }
 
     pub(crate) fn parse(text: &str, directory: &Path) -> Result<Self> {
-        match text.strip_prefix("file:") {
-            Some(path) if !path.is_empty() => Ok(Self(directory.join(path))),
-            _ => Err(anyhow!(
+        let path = text.strip_prefix("file:").filter(|path| !path.is_empty()).ok_or_else(|| {
+            anyhow!(
                 "a root key's source is file:PATH, for example file:/etc/strongroom.key; it names a file and is never a key"
-            )),
+            )
+        })?;
+        if path.contains("strongroom-root-key") && path.contains(char::is_whitespace) {
+            bail!("file: is followed by the path of a file (not shown: it looks like a key)");
         }
+        if path == "~" || path.starts_with("~/") {
+            bail!("file:~ is not the home folder, for no shell has read it: write file:$HOME/…");
+        }
+        Ok(Self(directory.join(path)))
     }
 
     /// The source as text, to be noted.
@@ -103,12 +108,6 @@ impl Source {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "file:{}", self.0.display())
     }
 }
 
@@ -133,7 +132,7 @@ impl<'a> Settings<'a> {
         let data = match (&everywhere.data, environment.variable("STRONGROOM_DATA")) {
             (Some(data), _) => data.clone(),
             (None, Some(data)) => data.into(),
-            (None, None) => xdg()?.data_dir().join("strongroom"),
+            (None, None) => default_data(&xdg()?),
         };
         let root_key = environment.text("STRONGROOM_ROOT_KEY")?;
         Ok(Self {
@@ -145,6 +144,11 @@ impl<'a> Settings<'a> {
                 .context("STRONGROOM_ROOT_KEY is refused")?,
             output: everywhere.output,
         })
+    }
+
+    /// Whether the data lies where a command without any setting looks for it.
+    pub(crate) fn is_default_data(&self) -> bool {
+        xdg().is_ok_and(|xdg| default_data(&xdg) == self.data)
     }
 
     /// Where `init` puts a root key that nobody placed: outside the data folder.
@@ -162,6 +166,10 @@ impl<'a> Settings<'a> {
             text.ok_or(crate::outcome::Usage("which application? give --app APP or set STRONGROOM_APP"))?;
         Ok(ApplicationId::parse(text)?)
     }
+}
+
+fn default_data(xdg: &etcetera::base_strategy::Xdg) -> PathBuf {
+    xdg.data_dir().join("strongroom")
 }
 
 fn xdg() -> Result<etcetera::base_strategy::Xdg> {

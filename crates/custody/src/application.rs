@@ -101,7 +101,10 @@ impl Custodian {
             let more = page.len() == PAGE as usize;
             after = page.last().map(|row| row.id.clone());
             for row in &page {
-                found.push(self.open_application(row)?);
+                let id = ApplicationId::parse(&row.id).map_err(|_| altered(row, None))?;
+                if let Some(row) = self.live_application(&id).await? {
+                    found.push(self.open_application(&row)?);
+                }
             }
             if !more {
                 return Ok(found);
@@ -142,13 +145,12 @@ impl Custodian {
 
     /// The live application of an id, once its row has proved to be that of a living application with that id.
     pub(crate) async fn application_row(&self, id: &ApplicationId) -> Result<ApplicationRow, ReadError> {
-        let row = self.store.application(LEDGER, id.as_str()).await.map_err(Fault::from)?;
-        let row = row.ok_or_else(|| Absent::Application(id.clone()))?;
-        self.open_application_face(&row)?;
-        Ok(row)
+        let row = self.live_application(id).await?;
+        row.ok_or_else(|| Absent::Application(id.clone()).into())
     }
 
-    fn open_application(&self, row: &ApplicationRow) -> Result<Application, Fault> {
+    /// What may be shown of a row, if it is that of this application, living or not as its columns say.
+    pub(crate) fn open_application(&self, row: &ApplicationRow) -> Result<Application, Fault> {
         let bytes = self.open_application_face(row)?;
         let face: ApplicationFace = serde_json::from_slice(&bytes).map_err(|_| altered(row, None))?;
         // Nothing changes an application yet, so both times are the one it was sealed with.
@@ -158,8 +160,7 @@ impl Custodian {
         Ok(application(row, face))
     }
 
-    /// The sealed part of a row, if the row is that of this application, living or not as its columns say.
-    pub(crate) fn open_application_face(&self, row: &ApplicationRow) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    fn open_application_face(&self, row: &ApplicationRow) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let opened = self.keyring.open_application_face(&identity(row), &row.face);
         opened.map_err(|source| altered(row, Some(source)))
     }

@@ -10,9 +10,12 @@ use strongroom_store::{ChangeError, CollectionRow, Transaction, VersionFace, Ver
 use crate::access::{Access, List, Write};
 use crate::custodian::{Custodian, Entry, LEDGER, born, head, random_fault};
 use crate::error::{Absent, CreateError, Fault, ReadError};
-use crate::update::{Changes, Updated, oldest_kept};
+use crate::fresh::{Look, is_told};
+use crate::merge::Changes;
+use crate::update::{Updated, oldest_kept};
 use crate::version::{
-    Chosen, Plain, VersionSummary, altered, identity, lost, manifest_mac, new_value_id, summary,
+    Chosen, Plain, VersionSummary, altered, collection_id, identity, lost, manifest_mac, new_value_id,
+    summary,
 };
 
 /// How many rows one statement reads where all are wanted.
@@ -34,10 +37,11 @@ impl Custodian {
             Some(id) => id,
             None => CollectionId::from_random(random::bytes().map_err(random_fault)?),
         };
+        let born = self.application_row(application).await?.born;
         let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
         let row = transaction.application(application.as_str()).await.map_err(Fault::from)?;
-        let row = row.ok_or_else(|| Absent::Application(application.clone()))?;
-        self.open_application_face(&row)?;
+        let row =
+            row.filter(|row| row.born == born).ok_or_else(|| Absent::Application(application.clone()))?;
         let version =
             transaction.next_version(application.as_str(), id.as_str()).await.map_err(Fault::from)?;
 
@@ -67,7 +71,7 @@ impl Custodian {
             other => other.map_err(Fault::from)?,
         }
         transaction.insert_version(&collection.born, &sealed).await.map_err(Fault::from)?;
-        let entry = Entry::mutation(Action::CollectionCreate, application.as_str(), &collection, manifest);
+        let entry = Entry::about(Action::CollectionCreate, application.as_str(), &collection, manifest);
         self.record(&mut transaction, access.actor(), entry, now).await?;
         transaction.commit().await.map_err(Fault::from)?;
 
@@ -130,6 +134,12 @@ impl Custodian {
             let from = after.as_ref().map(|(at, id)| (*at, id.as_str()));
             let page = self.store.collections(LEDGER, &born, from, PAGE).await.map_err(Fault::from)?;
             for (collection, version) in &page {
+                let told = self.told_of(application, &collection.id).await?;
+                let newest = match is_told(Some(collection), told.as_ref(), &born) {
+                    true => Some((collection.clone(), version.clone())),
+                    false => self.newest_or_none(access, &born, collection).await?,
+                };
+                let Some((collection, version)) = &newest else { continue };
                 let chosen = Chosen { application, collection, version, current: version };
                 found.push(summary(&chosen, &self.open_face(&chosen)?));
             }
@@ -170,8 +180,7 @@ impl Custodian {
     ) -> Result<Vec<VersionSummary>, ReadError> {
         let application = access.application();
         let born = self.application_row(application).await?.born;
-        let found = self.store.current_face(LEDGER, &born, id.as_str()).await.map_err(Fault::from)?;
-        let (collection, current) = found.ok_or_else(|| absent(access, id))?;
+        let (collection, current) = self.newest(access, &born, id).await?;
         let rows = self.store.versions(LEDGER, &collection.born).await.map_err(Fault::from)?;
         if let Some(version) = first_gap(&collection, &rows) {
             return Err(lost(application, &collection, version).into());
@@ -206,6 +215,12 @@ impl Custodian {
         let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
         self.check_application(&mut transaction, access, &born).await?;
         let found = transaction.current(&born, id.as_str()).await.map_err(Fault::from)?;
+        let told = self
+            .told(transaction.newest_record(application.as_str(), id.as_str()).await.map_err(Fault::from)?)?;
+        if !is_told(found.as_ref().map(|(row, _)| row), told.as_ref(), &born) {
+            let what = format!("secrets collection {id} in application {application}");
+            return Err(Fault::Integrity { what, source: None }.into());
+        }
         let (before, current) = found.ok_or_else(|| absent(access, id))?;
         let chosen =
             Chosen { application, collection: &before, version: &current.face, current: &current.face };
@@ -222,10 +237,44 @@ impl Custodian {
             .bury_collection(&after.born, before.epoch, now.as_micros(), &after.manifest)
             .await
             .map_err(Fault::from)?;
-        let entry = Entry::mutation(Action::CollectionDelete, application.as_str(), &after, manifest);
+        let entry = Entry::about(Action::CollectionDelete, application.as_str(), &after, manifest);
         self.record(&mut transaction, access.actor(), entry, now).await?;
         transaction.commit().await.map_err(Fault::from)?;
         Ok(())
+    }
+
+    /// The live collection of an id and its current version, once they are the newest. Nothing is opened yet.
+    pub(crate) async fn newest<A>(
+        &self,
+        access: &Access<A>,
+        born: &str,
+        id: &CollectionId,
+    ) -> Result<(CollectionRow, VersionFace), ReadError> {
+        let mut look = Look::default();
+        loop {
+            let found = self.store.current_face(LEDGER, born, id.as_str()).await.map_err(Fault::from)?;
+            let told = self.told_of(access.application(), id.as_str()).await?;
+            let row = found.as_ref().map(|(row, _)| row);
+            let born_as = row.map(|row| format!(" (born {})", row.born)).unwrap_or_default();
+            let what = format!("secrets collection {id} in application {}{born_as}", access.application());
+            let seen = row.map(|row| (row.born.as_str(), row.epoch));
+            if look.stands(&what, seen, is_told(row, told.as_ref(), born))? {
+                return found.ok_or_else(|| absent(access, id).into());
+            }
+        }
+    }
+
+    /// The same for a row that was listed a moment ago; none when it was deleted since.
+    async fn newest_or_none<A>(
+        &self,
+        access: &Access<A>,
+        born: &str,
+        listed: &CollectionRow,
+    ) -> Result<Option<(CollectionRow, VersionFace)>, ReadError> {
+        match self.newest(access, born, &collection_id(listed)?).await {
+            Err(ReadError::Absent(_)) => Ok(None),
+            newest => newest.map(Some),
+        }
     }
 
     /// A live collection, one version of it without values (the current one where none is named), and the current one.
@@ -236,39 +285,34 @@ impl Custodian {
         id: &CollectionId,
         version: Option<u64>,
     ) -> Result<(CollectionRow, VersionFace, VersionFace), ReadError> {
-        let found = match version {
-            None => {
-                let current = self.store.current_face(LEDGER, born, id.as_str()).await;
-                current.map(|found| found.map(|(collection, face)| (collection, Some(face))))
-            }
-            Some(version) => self.store.version_face(LEDGER, born, id.as_str(), version).await,
-        };
-        let (collection, face) = found.map_err(Fault::from)?.ok_or_else(|| absent(access, id))?;
-        let face = face.ok_or_else(|| missing(access, id, &collection, version))?;
-        let (collection, current) = self.current_beside(access, id, collection, &face).await?;
+        let (collection, current) = self.newest(access, born, id).await?;
+        let number = version.unwrap_or(collection.version);
+        if number == collection.version {
+            return Ok((collection, current.clone(), current));
+        }
+        let found = self.store.version_face(LEDGER, born, id.as_str(), number).await.map_err(Fault::from)?;
+        let found = found.filter(|(row, _)| row.born == collection.born);
+        let (row, face) = found.ok_or_else(|| absent(access, id))?;
+        let face = face.ok_or_else(|| missing(access, id, &row, number))?;
         Ok((collection, face, current))
     }
 
-    /// The collection again, with its current version, for a look at the one that was found in `row`.
-    pub(crate) async fn current_beside<A>(
+    /// The sealed values of a version that was looked up.
+    pub(crate) async fn contents<A>(
         &self,
         access: &Access<A>,
+        collection: &CollectionRow,
+        face: &VersionFace,
         id: &CollectionId,
-        row: CollectionRow,
-        version: &VersionFace,
-    ) -> Result<(CollectionRow, VersionFace), ReadError> {
-        let number = version.version;
-        if number == row.version {
-            return Ok((row, version.clone()));
+    ) -> Result<Vec<u8>, ReadError> {
+        let version =
+            self.store.version_of(LEDGER, &collection.born, face.version).await.map_err(Fault::from)?;
+        match version {
+            Some(version) if version.face == *face => Ok(version.contents),
+            Some(_) => Err(lost(access.application(), collection, face.version).into()),
+            // It was pruned, or its collection destroyed, since it was looked up.
+            None => Err(Absent::Version { id: id.clone(), version: face.version }.into()),
         }
-        let found = self.store.current_face(LEDGER, &row.application, &row.id).await.map_err(Fault::from)?;
-        let (now, current) =
-            found.filter(|(now, _)| now.born == row.born).ok_or_else(|| absent(access, id))?;
-        // It may have been pruned between the two looks.
-        if (row.oldest_version..now.oldest_version).contains(&number) {
-            return Err(Absent::Version { id: id.clone(), version: number }.into());
-        }
-        Ok((now, current))
     }
 
     /// Inside a transaction: the application is still the one that the caller looked at.
@@ -291,13 +335,7 @@ pub(crate) fn absent<A>(access: &Access<A>, id: &CollectionId) -> Absent {
 }
 
 /// Why a version is not there: it never was, or is not kept; or it should be, and somebody took it away.
-pub(crate) fn missing<A>(
-    access: &Access<A>,
-    id: &CollectionId,
-    row: &CollectionRow,
-    version: Option<u64>,
-) -> ReadError {
-    let version = version.unwrap_or_default();
+fn missing<A>(access: &Access<A>, id: &CollectionId, row: &CollectionRow, version: u64) -> ReadError {
     if (row.oldest_version..=row.version).contains(&version) {
         return lost(access.application(), row, version).into();
     }

@@ -165,8 +165,15 @@ impl Custodian {
         &self.instance
     }
 
-    /// Lets the store go. What is in flight is finished first.
+    /// Lets the store go.
     pub async fn close(self) {
+        self.store.close().await;
+    }
+
+    /// Lets the store go with its log written back: for whoever does not hurry. What is acknowledged is durable in the log
+    /// too, but a flipped bit there hides what comes after it.
+    pub async fn finish(self) {
+        self.store.write_back().await;
         self.store.close().await;
     }
 
@@ -188,8 +195,8 @@ impl Custodian {
             collection_id: text(entry.collection.map(|(id, _)| id)),
             collection_born: text(entry.collection.map(|(_, born)| born)),
             version: entry.version,
-            epoch: entry.mutation.map(|(epoch, _)| epoch),
-            manifest_mac: entry.mutation.map(|(_, manifest)| manifest),
+            epoch: entry.state.map(|(epoch, _)| epoch),
+            manifest_mac: entry.state.map(|(_, manifest)| manifest),
             ..Record::new(blind, seq, now.as_micros(), actor.clone(), entry.action, Outcome::Ok, generation)
         }
         .encode()?;
@@ -219,13 +226,13 @@ pub(crate) struct Entry<'a> {
     /// The collection's id and born id.
     pub(crate) collection: Option<(&'a str, &'a str)>,
     pub(crate) version: Option<u64>,
-    /// The collection's epoch and manifest after a mutation.
-    pub(crate) mutation: Option<(u64, [u8; 32])>,
+    /// The collection's epoch and manifest.
+    pub(crate) state: Option<(u64, [u8; 32])>,
 }
 
 impl<'a> Entry<'a> {
-    /// The entry of a mutation: it fixes the collection's epoch and manifest.
-    pub(crate) fn mutation(
+    /// An entry about a collection: it fixes the collection's epoch and manifest, after a mutation or at a release.
+    pub(crate) fn about(
         action: Action,
         application: &'a str,
         row: &'a CollectionRow,
@@ -235,13 +242,13 @@ impl<'a> Entry<'a> {
             application: Some((application, &row.application)),
             collection: Some((&row.id, &row.born)),
             version: Some(row.version),
-            mutation: Some((row.epoch, manifest)),
+            state: Some((row.epoch, manifest)),
             ..Self::of(action)
         }
     }
 
     pub(crate) fn of(action: Action) -> Self {
-        Self { action, application: None, collection: None, version: None, mutation: None }
+        Self { action, application: None, collection: None, version: None, state: None }
     }
 }
 

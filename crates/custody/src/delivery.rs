@@ -7,11 +7,11 @@ use strongroom_secrets::{CollectionId, Limits, Place, Secret, SecretValue, Secre
 use strongroom_secrets::{SecretsCollectionSummary, Timestamp};
 
 use crate::access::{Access, Deliver, Reveal};
-use crate::collection::{absent, missing};
+use crate::collection::absent;
 use crate::custodian::{Custodian, Entry, LEDGER};
 use crate::error::{Fault, ReadError};
 use crate::release::{Recorded, Withheld};
-use crate::version::{Chosen, altered, summary};
+use crate::version::{Chosen, altered, manifest_of, summary};
 
 /// A collection with its values, on its way out.
 #[derive(Debug)]
@@ -100,30 +100,20 @@ impl Custodian {
     ) -> Result<(Delivery, Receipt), ReadError> {
         let application = access.application();
         let born = self.application_row(application).await?.born;
-        let found = match version {
-            None => {
-                self.store.current(LEDGER, &born, id.as_str()).await.map(|f| f.map(|(c, v)| (c, Some(v))))
-            }
-            Some(version) => self.store.version(LEDGER, &born, id.as_str(), version).await,
-        };
-        let (collection, row) = found.map_err(Fault::from)?.ok_or_else(|| absent(access, id))?;
-        let row = row.ok_or_else(|| missing(access, id, &collection, version))?;
-        let (collection, current) = self.current_beside(access, id, collection, &row.face).await?;
-        let chosen = Chosen { application, collection: &collection, version: &row.face, current: &current };
-        let withheld = self.open_delivery(&chosen, &row.contents)?;
+        let (collection, face, current) = self.look_up(access, &born, id, version).await?;
+        let contents = self.contents(access, &collection, &face, id).await?;
+        let chosen = Chosen { application, collection: &collection, version: &face, current: &current };
+        let withheld = self.open_delivery(&chosen, &contents)?;
 
         let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
         // What was deleted since it was read must not leave any more.
         self.check_application(&mut transaction, access, &born).await?;
         let still = transaction.current_face(&born, id.as_str()).await.map_err(Fault::from)?;
-        if still.is_none_or(|(row, _)| row.born != collection.born) {
-            return Err(absent(access, id).into());
-        }
+        let still = still.filter(|(row, _)| row.born == collection.born);
+        let (row, _) = still.ok_or_else(|| absent(access, id))?;
         let entry = Entry {
-            application: Some((application.as_str(), &born)),
-            collection: Some((&collection.id, &collection.born)),
-            version: Some(row.face.version),
-            ..Entry::of(action)
+            version: Some(face.version),
+            ..Entry::about(action, application.as_str(), &row, manifest_of(&row)?)
         };
         let receipt = self.record(&mut transaction, access.actor(), entry, now).await?;
         let recorded = Recorded::from(transaction.commit().await.map_err(Fault::from)?);

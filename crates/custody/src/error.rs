@@ -113,6 +113,15 @@ pub enum CreateError {
     Fault(#[from] Fault),
 }
 
+impl From<ReadError> for CreateError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Absent(absent) => absent.into(),
+            ReadError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 /// Why a collection is not updated. Nothing of the update was applied.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {

@@ -57,8 +57,12 @@ impl FaceSecret {
 }
 
 impl Face {
+    /// Its plain form, filled up with blanks to whole pages: a secret more or less does not show in its length.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("strings and numbers are JSON")
+        const PAGE: usize = 4096;
+        let mut bytes = serde_json::to_vec(self).expect("strings and numbers are JSON");
+        bytes.resize(bytes.len().next_multiple_of(PAGE), b' ');
+        bytes
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {

@@ -3,7 +3,19 @@
 use strongroom_secrets::{Change, Limits, Mask, Operation, Place, SecretValue, Secrets, ValueId, Written};
 
 use crate::error::UpdateError;
-use crate::update::Changes;
+
+/// What an update did to the secrets, by place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New ones.
+    pub added: Vec<Place>,
+    /// Those that were given a value.
+    pub changed: Vec<Place>,
+    /// Those that are gone.
+    pub removed: Vec<Place>,
+    /// Those that stayed as they were.
+    pub kept: Vec<Place>,
+}
 
 /// Where the value of a secret of the new version comes from.
 #[derive(Debug, Clone, Copy)]

@@ -8,29 +8,15 @@ use strongroom_secrets::{Timestamp, Update, ValueId};
 use strongroom_store::{ChangeError, CollectionRow, Transaction};
 
 use crate::access::{Access, Write};
-use crate::collection::absent;
 use crate::custodian::{Custodian, Entry, LEDGER, head};
 use crate::error::{Fault, ReadError, UpdateError};
-use crate::merge::{Source, Stored, changes, keep_all, merge};
+use crate::merge::{Changes, Source, Stored, changes, keep_all, merge};
 use crate::version::{Chosen, Plain, altered, manifest_mac, new_value_id, summary};
 
 /// How many versions of a collection are kept: the newest ones.
 const KEPT_VERSIONS: u64 = 100;
 /// How often a write that lost a race is merged and sealed anew before its caller is told.
 const ATTEMPTS: u32 = 3;
-
-/// What an update did to the secrets, by place.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// New ones.
-    pub added: Vec<Place>,
-    /// Those that were given a value.
-    pub changed: Vec<Place>,
-    /// Those that are gone.
-    pub removed: Vec<Place>,
-    /// Those that stayed as they were.
-    pub kept: Vec<Place>,
-}
 
 /// A collection after a write.
 #[derive(Debug, Clone)]
@@ -75,15 +61,15 @@ impl Custodian {
     ) -> Result<Updated, UpdateError> {
         let application = access.application();
         let born = self.application_row(application).await?.born;
-        let found = self.store.current(LEDGER, &born, id.as_str()).await.map_err(Fault::from)?;
-        let (row, current) = found.ok_or_else(|| absent(access, id))?;
+        let (row, current) = self.newest(access, &born, id).await?;
         if let Some(expected) = if_match
             && expected != row.version
         {
             return Err(UpdateError::NotAtVersion { expected, current: row.version });
         }
-        let chosen = Chosen { application, collection: &row, version: &current.face, current: &current.face };
-        let (key, face, kept) = self.open_version(&chosen, &current.contents)?;
+        let chosen = Chosen { application, collection: &row, version: &current, current: &current };
+        let contents = self.contents(access, &row, &current, id).await?;
+        let (key, face, kept) = self.open_version(&chosen, &contents)?;
         let stored = face.places().ok_or_else(|| altered(&chosen))?;
         let genuine = |place: &Place, mask: &Mask| self.keyring.is_mask_of(application, id, place, mask);
         let stored = Stored { secrets: &stored, genuine: &genuine };
@@ -148,8 +134,7 @@ impl Custodian {
         let manifest = manifest_mac(&key.manifest_key(), &after, &sealed.face)?;
         after.manifest = manifest.to_vec();
         transaction.update_collection(&after, before.epoch).await?;
-        let entry =
-            Entry::mutation(Action::CollectionUpdate, access.application().as_str(), &after, manifest);
+        let entry = Entry::about(Action::CollectionUpdate, access.application().as_str(), &after, manifest);
         self.record(transaction, access.actor(), entry, now).await?;
         Ok(version)
     }

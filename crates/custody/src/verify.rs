@@ -38,7 +38,7 @@ pub struct Verified {
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The ledger itself is not in order.
-    #[error("the ledger was changed: {0}")]
+    #[error("the ledger was changed")]
     Finding(#[from] Finding),
     /// A collection is not as the newest record about it says.
     #[error(
@@ -57,7 +57,7 @@ pub enum VerifyError {
         "application {id} (born {born}) is not as the ledger says: it was changed behind the ledger's back"
     )]
     Application {
-        /// Its id; empty where its row is gone.
+        /// Its id.
         id: String,
         /// Which life of that id.
         born: String,
@@ -73,6 +73,16 @@ pub enum VerifyError {
         born: String,
         /// The first such version.
         version: u64,
+    },
+    /// A version counter is not where the records left it.
+    #[error(
+        "the version counter of {id} in application {application} is not where the ledger says: it was set by hand"
+    )]
+    Counter {
+        /// The application's id.
+        application: String,
+        /// The collection's id.
+        id: String,
     },
     /// A collection of which the ledger tells is not there.
     #[error("the secrets collection born {born} is gone, and record {seq} says that it was there")]
@@ -102,6 +112,7 @@ pub enum VerifyError {
 /// # Errors
 /// [`VerifyError::Finding`] names the first record that is not in order.
 pub async fn verify(store: &Store) -> Result<Verified, VerifyError> {
+    store.check_integrity().await.map_err(Fault::from)?;
     let head = head(store).await?;
     let mut verification = Verification::new();
     let mut from = 0;
@@ -132,9 +143,11 @@ impl Custodian {
     pub async fn verify(&self, _access: &Everywhere<Audit>) -> Result<Verified, VerifyError> {
         // The collections are read between two looks at the ledger's end, so that writers need not stop: what the
         // ledger told before must be in the collections, and what the collections show the ledger tells after.
+        self.store.check_integrity().await.map_err(Fault::from)?;
         let before = head(&self.store).await?.size;
         let mut applications = self.applications_of_today().await?;
         let mut collections = self.collections_of_today().await?;
+        let mut counters = self.counters_of_today().await?;
         let head = head(&self.store).await?;
         let mut verification = Verification::new();
         let mut from = 0;
@@ -150,11 +163,13 @@ impl Custodian {
                     Record::parse(&clear).map_err(|source| Finding::Unreadable { seq: row.seq, source })?;
                 applications.follow(&record, before)?;
                 collections.follow(&record, before)?;
+                counters.follow(&record, before);
             }
         }
         let verdict = verification.finish(&head)?;
         check_end(&self.store, head.size).await?;
         let (applications, collections) = (applications.finish()?, collections.finish()?);
+        counters.finish()?;
         Ok(Verified {
             records: verdict.size(),
             opened: verdict.checked(),
@@ -173,7 +188,7 @@ impl Custodian {
             let more = page.len() == PAGE as usize;
             after = page.last().map(|row| row.born.clone());
             for row in page {
-                let sound = self.open_application_face(&row).is_ok();
+                let sound = self.open_application(&row).is_ok();
                 let ApplicationRow { id, born, tombstone, .. } = row;
                 today.0.insert(born, Application { id, live: tombstone.is_empty(), sound, told: Vec::new() });
             }
@@ -193,6 +208,23 @@ impl Custodian {
             after = page.last().map(|(row, _)| row.born.clone());
             for (row, version) in page {
                 today.0.insert(row.born.clone(), self.hold(row, version).await?);
+            }
+            if !more {
+                return Ok(today);
+            }
+        }
+    }
+
+    async fn counters_of_today(&self) -> Result<Counters, VerifyError> {
+        let mut today = Counters(BTreeMap::new());
+        let mut after: Option<(String, String)> = None;
+        loop {
+            let from = after.as_ref().map(|(application, id)| (application.as_str(), id.as_str()));
+            let page = self.store.counters(LEDGER, from, PAGE).await.map_err(Fault::from)?;
+            let more = page.len() == PAGE as usize;
+            for (application, id, version) in page {
+                after = Some((application.clone(), id.clone()));
+                today.0.insert((application, id), Counter { stands: Some(version), ..Counter::default() });
             }
             if !more {
                 return Ok(today);
@@ -252,7 +284,8 @@ impl Applications {
         };
         let Some(born) = &record.application_born else { return Ok(()) };
         let Some(application) = self.0.get_mut(born) else {
-            let gone = || VerifyError::Application { id: String::new(), born: born.clone() };
+            let id = record.application_id.clone().unwrap_or_default();
+            let gone = || VerifyError::Application { id, born: born.clone() };
             return if record.seq < before { Err(gone()) } else { Ok(()) };
         };
         if record.seq < before {
@@ -319,6 +352,43 @@ impl Collections {
             }
         }
         Ok(count)
+    }
+}
+
+/// The version counters of one moment, by application id and collection id, to be held against the records.
+struct Counters(BTreeMap<(String, String), Counter>);
+
+#[derive(Default)]
+struct Counter {
+    /// Where it stands; none where its row is gone.
+    stands: Option<u64>,
+    /// The newest version that the records told of before it was read, and the newest of all.
+    least: u64,
+    most: u64,
+}
+
+impl Counters {
+    /// Takes the next record. `before` is the ledger's size before the counters were read.
+    fn follow(&mut self, record: &Record, before: u64) {
+        let writes = matches!(record.action, Action::CollectionCreate | Action::CollectionUpdate);
+        let (true, Some(version)) = (writes, record.version) else { return };
+        let (Some(application), Some(id)) = (&record.application_id, &record.collection_id) else { return };
+        let counter = self.0.entry((application.clone(), id.clone())).or_default();
+        counter.most = counter.most.max(version);
+        if record.seq < before {
+            counter.least = counter.least.max(version);
+        }
+    }
+
+    fn finish(self) -> Result<(), VerifyError> {
+        let moved = |counter: &Counter| {
+            let stands = counter.stands.unwrap_or(0);
+            stands < counter.least || stands > counter.most
+        };
+        match self.0.into_iter().find(|(_, counter)| moved(counter)) {
+            Some(((application, id), _)) => Err(VerifyError::Counter { application, id }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -196,6 +196,14 @@ pub(crate) fn manifest_mac(
     Ok(key.mac(&manifest))
 }
 
+/// The MAC that a row keeps.
+pub(crate) fn manifest_of(row: &CollectionRow) -> Result<[u8; 32], Fault> {
+    row.manifest.as_slice().try_into().map_err(|_| Fault::Integrity {
+        what: format!("secrets collection {} (born {})", row.id, row.born),
+        source: None,
+    })
+}
+
 /// Whether a collection's row and its current version are those that its manifest was made for.
 pub(crate) fn manifest_holds(keyring: &Keyring, row: &CollectionRow, current: &VersionFace) -> bool {
     let keys = keyring.open_face_key(&identity(row), row.key_version, &row.wrapped_key);

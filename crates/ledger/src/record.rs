@@ -27,8 +27,8 @@
 //! | 12 | `outcome` | word: [`Outcome`] | always |
 //! | 13 | `rule` | text: which rule refused | nothing fills it yet |
 //! | 14 | `request_id` | text | nothing fills it yet |
-//! | 15 | `epoch` | 8 bytes | when a collection was changed; needs 10 |
-//! | 16 | `manifest_mac` | 32 bytes | when a collection was changed; needs 15 |
+//! | 15 | `epoch` | 8 bytes | when a collection was changed or handed out; needs 10 |
+//! | 16 | `manifest_mac` | 32 bytes | when a collection was changed or handed out; needs 15 |
 //! | 17 | `authority_size` | 8 bytes: size of ledger 0 when the API key was checked | nothing fills it yet |
 //! | 18 | `generation` | text, like `1-abcdefgh` | always |
 //! | 19, 20, 21 | `run_host`, `run_user`, `run_command` | quoted, 0 to 64 bytes: [`RunClaim`] | all or none |

@@ -102,15 +102,26 @@ impl Verification {
     }
 
     /// Every mutation of a collection raises its epoch by one. Between two records in the clear there may be
-    /// rows of which only the leaf is left, each at most one mutation: that much may be skipped, and no more.
+    /// rows of which only the leaf is left, each at most one mutation: that much may be skipped, and no more. What was
+    /// handed out names the epoch that it was handed out of, which is the newest.
     fn follow_epoch(&mut self, record: Record) -> Result<(), Finding> {
         let (Some(collection_born), Some(epoch)) = (record.collection_born, record.epoch) else {
             return Ok(());
         };
         let unseen = record.seq - self.checked;
-        let (last_epoch, last_unseen) =
-            self.mutations.get(&collection_born).map_or((0, 0), |last| (last.epoch, last.unseen));
+        let last = self.mutations.get(&collection_born);
+        let (last_epoch, last_unseen) = last.map_or((0, 0), |last| (last.epoch, last.unseen));
         let skippable = unseen - last_unseen;
+        if matches!(record.action, Action::CollectionDeliver | Action::CollectionReveal) {
+            let same =
+                last.is_some_and(|last| last.epoch == epoch && last.manifest_mac == record.manifest_mac);
+            let unread = epoch > last_epoch && epoch - last_epoch <= skippable;
+            return if same || unread {
+                Ok(())
+            } else {
+                Err(Finding::Epoch { seq: record.seq, after: last_epoch, epoch })
+            };
+        }
         if epoch <= last_epoch || epoch - last_epoch - 1 > skippable {
             return Err(Finding::Epoch { seq: record.seq, after: last_epoch, epoch });
         }

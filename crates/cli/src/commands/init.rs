@@ -1,37 +1,56 @@
-//! `init`: makes a strongroom, or adopts the one that is there. It asks nothing, and a second call changes nothing.
+//! `init`: makes a strongroom, or adopts the one that is there. It asks nothing, and a second call changes nothing. Of
+//! several at once one makes it, and the others adopt it, as if they had come later.
+
+use std::fs;
 
 use anyhow::{Context, Result, bail};
-use strongroom_custody::{Custodian, Setup};
+use strongroom_custody::{Custodian, FoundError, Setup, UnlockError};
 use strongroom_seal::{SlotKey, keyfile};
 use strongroom_secrets::Limits;
-use strongroom_store::Store;
+use strongroom_store::{OpenError, Store};
 
 use crate::arguments::{Init, Output};
 use crate::open;
-use crate::output::{print_facts, print_json};
+use crate::output::{print_facts, print_json, quoted};
 use crate::settings::{Settings, Source, now};
 
 pub(super) async fn act(settings: &Settings<'_>, init: Init) -> Result<()> {
     let limits = init.limits.as_deref().map(Limits::parse).transpose()?;
     let given = init.root_key.as_deref().map(|text| Source::parse(text, &settings.environment.directory));
-    let given = given.transpose()?.or_else(|| settings.root_key.clone());
-    let store = Store::create(&settings.data).await?;
-    match Custodian::sources(&store).await? {
-        Some(noted) => adopt(settings, store, given, &noted, limits).await,
-        None => found(settings, store, given, limits.unwrap_or(Limits::DEFAULT)).await,
+    let given = given.transpose().context("--root-key is refused")?.or_else(|| settings.root_key.clone());
+    match Store::open(&settings.data).await {
+        Ok(store) => {
+            if Custodian::sources(&store).await?.is_some() {
+                return adopt(settings, store, given, limits).await;
+            }
+            store.close().await;
+        }
+        // Of a folder that is another user's, making the store says more than opening it.
+        Err(OpenError::Missing { .. } | OpenError::OtherOwner { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
+    found(settings, given, limits).await
 }
 
 async fn adopt(
     settings: &Settings<'_>,
     store: Store,
     given: Option<Source>,
+    limits: Option<Limits>,
+) -> Result<()> {
+    let noted = Custodian::sources(&store).await?.unwrap_or_default();
+    let settings = &Settings { root_key: given, data: settings.data.clone(), ..*settings };
+    let key = open::root_key(settings, &noted)?;
+    let custodian = Custodian::unlock(store, &key).await?;
+    say_adopted(settings, custodian, &noted, limits).await
+}
+
+async fn say_adopted(
+    settings: &Settings<'_>,
+    custodian: Custodian,
     noted: &[String],
     limits: Option<Limits>,
 ) -> Result<()> {
-    let settings = &Settings { root_key: given, data: settings.data.clone(), ..*settings };
-    let key = open::root_key(settings, noted)?;
-    let custodian = Custodian::unlock(store, &key).await?;
     if let Some(limits) = limits
         && limits != custodian.limits()
     {
@@ -41,44 +60,86 @@ async fn adopt(
         );
     }
     eprintln!("adopted the strongroom that is there");
-    say(settings, &custodian, noted.first().map_or("", String::as_str))
+    let noted = noted.first().map_or("", String::as_str);
+    let used = settings.root_key.as_ref().map_or(Ok(noted.to_owned()), Source::text)?;
+    if used != noted {
+        eprintln!("the root key is noted to be {noted}, and that stays so; for the one you named, set:");
+        eprintln!("  STRONGROOM_ROOT_KEY={}", quoted(&used));
+    }
+    finish(settings, custodian, &used).await
 }
 
-async fn found(settings: &Settings<'_>, store: Store, given: Option<Source>, limits: Limits) -> Result<()> {
+/// The key comes first. It must be durable before anything is sealed under it, for the other order could lose it for
+/// good; and if its place is refused, no data folder is made.
+async fn found(settings: &Settings<'_>, given: Option<Source>, limits: Option<Limits>) -> Result<()> {
     let instance = Custodian::new_instance_id()?;
-    let source = match given {
-        Some(source) => source,
-        None => settings.default_root_key(&instance)?,
-    };
-    // The key is durable before anything is sealed under it: the other order could lose it for good.
-    let key = make_or_read(settings, &source)?;
+    let source = given.clone().map_or_else(|| settings.default_root_key(&instance), Ok)?;
     let noted = source.text()?;
-    let setup = Setup { instance: &instance, slot: &key, source: &noted, limits };
-    let custodian = Custodian::found(store, &open::caller(), setup, now()).await?;
-    eprintln!("made a strongroom; keep a copy of the root key in a safe place, nothing opens without it");
-    say(settings, &custodian, &noted)
+    let key = make_or_read(settings, &source)?;
+    let store = match Store::create(&settings.data).await {
+        Ok(store) => store,
+        Err(error) => {
+            take_back(&source, given.as_ref())?;
+            return Err(error.into());
+        }
+    };
+    let setup =
+        Setup { instance: &instance, slot: &key, source: &noted, limits: limits.unwrap_or(Limits::DEFAULT) };
+    let store = match Custodian::found(store, &open::caller(), setup, now()).await {
+        Ok(custodian) => {
+            eprintln!("{MADE}");
+            return finish(settings, custodian, &noted).await;
+        }
+        Err(FoundError::Exists(store)) => *store,
+        // Nobody knows then whether it was begun under this key: the key stays.
+        Err(FoundError::Fault(fault)) => return Err(fault.into()),
+    };
+    let sources = Custodian::sources(&store).await?.unwrap_or_default();
+    match Custodian::unlock(store, &key).await {
+        Ok(custodian) => say_adopted(settings, custodian, &sources, limits).await,
+        Err(UnlockError::OtherKey { .. }) => {
+            take_back(&source, given.as_ref())?;
+            adopt(settings, open::store(settings).await?, given, limits).await
+        }
+        Err(error) => Err(error.into()),
+    }
 }
+
+const MADE: &str = "made a strongroom; keep a copy of the root key in a safe place, nothing opens without it";
 
 /// A file that is there and holds a root key is used: an init that was interrupted can be repeated.
 fn make_or_read(settings: &Settings<'_>, source: &Source) -> Result<SlotKey> {
-    let refused = || format!("the root key {source} cannot be used");
-    if source.path().exists() {
-        return keyfile::read(source.path(), &settings.data, open::uid()).with_context(refused);
+    match keyfile::create(source.path(), &settings.data) {
+        Ok(key) => Ok(key),
+        Err(keyfile::CreateError::Exists { .. }) => {
+            Ok(keyfile::read(source.path(), &settings.data, open::uid())?)
+        }
+        Err(error) => Err(error.into()),
     }
-    keyfile::create(source.path(), &settings.data).with_context(refused)
 }
 
-fn say(settings: &Settings<'_>, custodian: &Custodian, source: &str) -> Result<()> {
+/// Removes the key that opens nothing, if its file has the name that this process made up. One that was named by the
+/// user stays: another process that was given the same name may have begun a strongroom under it.
+fn take_back(source: &Source, given: Option<&Source>) -> Result<()> {
+    if given.is_some() {
+        return Ok(());
+    }
+    fs::remove_file(source.path()).context("the new root key, which opens nothing, cannot be removed")
+}
+
+async fn finish(settings: &Settings<'_>, custodian: Custodian, source: &str) -> Result<()> {
     let data = settings.data.display().to_string();
+    let (instance, limits) = (custodian.instance().to_owned(), custodian.limits().to_string());
+    custodian.finish().await;
     match settings.output {
         Output::Json => print_json(&serde_json::json!({
-            "data": data, "instance": custodian.instance(), "root_key": source, "limits": custodian.limits().to_string(),
+            "data": data, "instance": instance, "root_key": source, "limits": limits,
         })),
         Output::Table => print_facts(&[
             ("data", data),
-            ("instance", custodian.instance().to_owned()),
+            ("instance", instance),
             ("root key", source.to_owned()),
-            ("limits", custodian.limits().to_string()),
+            ("limits", limits),
         ]),
     }
 }

@@ -1,36 +1,25 @@
 //! `quickstart`: the whole story on the examples, in a folder of its own. Every step prints the ordinary command that
 //! it is, and then does exactly that command, in this process.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+mod folder;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Parser;
 use strongroom_custody::List;
 use strongroom_run::{Ending, Program, Streams};
 use strongroom_secrets::{ApplicationId, CollectionId};
+use strongroom_store::{OpenError, Store};
 
+use self::folder::{Folder, KEY_FILE};
 use super::DONE;
 use crate::arguments::{Arguments, Command, Everywhere, Output, Quickstart};
 use crate::open::{self, block_on};
-use crate::outcome::Usage;
-use crate::output::say;
+use crate::outcome::{Usage, confirm, sentence};
+use crate::output::{quoted, say};
 use crate::settings::{Environment, Settings};
 
 const APP: &str = "quickstart";
 const COLLECTION: &str = "my-secrets-collection";
-
-/// The examples, compiled in.
-const EXAMPLES: [(&str, &str); 3] = [
-    ("collection.json", include_str!("../../../../examples/collection.json")),
-    ("show.py", include_str!("../../../../examples/show.py")),
-    ("show.sh", include_str!("../../../../examples/show.sh")),
-];
-
-/// What a strongroom keeps in its data folder.
-const DATA_FILES: [&str; 4] = ["strongroom.db-wal", "strongroom.db-shm", "strongroom.db", "lock"];
-const KEY_FILE: &str = "root.key";
 
 pub(super) fn act(typed: &Quickstart, environment: &Environment, data_given: bool) -> Result<Ending> {
     if data_given {
@@ -38,30 +27,31 @@ pub(super) fn act(typed: &Quickstart, environment: &Environment, data_given: boo
             Usage("quickstart makes a data folder of its own; give it a folder instead of --data").into()
         );
     }
-    let story = Story { dir: typed.dir.clone(), environment: environment.without_settings() };
-    if typed.clean { story.clean() } else { story.tell() }
+    let folder = Folder::parse(&typed.dir)?;
+    let story = Story { folder, environment: environment.without_settings() };
+    if typed.clean { story.clean(typed.yes) } else { story.tell() }
 }
 
 struct Story {
-    dir: PathBuf,
+    folder: Folder,
     environment: Environment,
 }
 
 impl Story {
     fn tell(&self) -> Result<Ending> {
-        self.lay_out()?;
-        let key = format!("file:{}", self.path("key").join(KEY_FILE).display());
-        let collection = self.path("home").join("collection.json").display().to_string();
-        let home = self.path("home").display().to_string();
+        self.folder.lay_out()?;
+        let key = format!("file:{}", self.folder.join("key").join(KEY_FILE).display());
+        let collection = self.folder.join("home").join("collection.json").display().to_string();
+        let home = self.folder.join("home").display().to_string();
 
         say("1. A strongroom: a data folder, and a root key that lies elsewhere.")?;
         self.step(&["init", "--root-key", &key])?;
         say("2. An application, and a secrets collection for it: a variable and two files.")?;
-        let there = self.there()?;
-        if !there.0 {
+        let (application, collection_there) = self.there()?;
+        if !application {
             self.step(&["apps", "create", APP])?;
         }
-        if there.1 {
+        if collection_there {
             self.step(&["secrets", "update", COLLECTION, "--app", APP, "--from", &collection])?;
         } else {
             self.step(&["secrets", "create", "--app", APP, "--from", &collection])?;
@@ -70,7 +60,7 @@ impl Story {
         self.step(&["secrets", "get", COLLECTION, "--app", APP])?;
         say("4. A program that needs it. It prints its secrets, and they come out masked.")?;
         let (interpreter, script) = self.program();
-        let script = self.path("home").join(script).display().to_string();
+        let script = self.folder.join("home").join(script).display().to_string();
         let ran = self.step(&[
             "run",
             "--app",
@@ -88,39 +78,29 @@ impl Story {
         }
         say("5. Every write made a version.")?;
         self.step(&["secrets", "versions", COLLECTION, "--app", APP])?;
-        say("6. Every step is in the ledger, the delivery among them; and the ledger can be verified.")?;
-        self.step(&["audit", "list"])?;
+        say("6. The ledger tells every step, the delivery among them; and it can be verified.")?;
+        self.step(&["audit", "list", "--app", APP])?;
         let verified = self.step(&["audit", "verify"])?;
-        say(&format!("Go on with these commands in {}, or remove it all:\n", self.dir.display()))?;
-        let dir = quoted(&self.dir.display().to_string());
+        say(&format!("Go on with these commands in {}, or remove it all:\n", self.folder.path().display()))?;
+        let dir = quoted(&self.folder.path().display().to_string());
         say(&format!("    {} quickstart {dir} --clean", self.program_name()))?;
         Ok(verified)
     }
 
-    /// The folders and the examples. What is there already is kept, except the examples themselves.
-    fn lay_out(&self) -> Result<()> {
-        for folder in ["key", "home"] {
-            let path = self.path(folder);
-            make_private(&path).with_context(|| format!("{} cannot be made", path.display()))?;
-        }
-        for (name, text) in EXAMPLES {
-            let path = self.path("home").join(name);
-            fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
-        }
-        Ok(())
-    }
-
     /// Whether an earlier quickstart made the application and the collection.
     fn there(&self) -> Result<(bool, bool)> {
-        let data = Some(self.path("data"));
-        let settings =
-            Settings::new(&Everywhere { data, output: Output::Table, verbose: 0 }, &self.environment, true)?;
-        block_on(async {
-            let custodian = open::custodian(&settings).await?;
-            let access = open::caller().access::<List>(&ApplicationId::parse(APP)?);
-            let application = custodian.get_application(&access).await.is_ok();
-            Ok((application, custodian.get(&access, &CollectionId::parse(COLLECTION)?, None).await.is_ok()))
-        })?
+        let access = open::caller().access::<List>(&ApplicationId::parse(APP)?);
+        let id = CollectionId::parse(COLLECTION)?;
+        block_on(open::with(&self.settings()?, async |custodian| {
+            let application = open::present(custodian.get_application(&access).await)?;
+            let collection = open::present(custodian.get(&access, &id, None).await)?;
+            Ok((application.is_ok(), collection.is_ok()))
+        }))?
+    }
+
+    fn settings(&self) -> Result<Settings<'_>> {
+        let data = Some(self.folder.join("data"));
+        Settings::new(&Everywhere { data, output: Output::Table, verbose: 0 }, &self.environment, true)
     }
 
     /// Prints an ordinary command and does it.
@@ -151,7 +131,7 @@ impl Story {
             Some(at) => words.split_at(at),
             None => (words, &[]),
         };
-        let data = self.path("data").display().to_string();
+        let data = self.folder.join("data").display().to_string();
         let mut line = vec![self.program_name()];
         line.extend(options.iter().map(|word| (*word).to_owned()));
         line.extend(["--data".to_owned(), data]);
@@ -171,66 +151,46 @@ impl Story {
         self.environment.program.to_string_lossy().into_owned()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
-    }
-
-    /// Removes what a quickstart makes, by name, and never more: a folder that holds something else stays.
-    fn clean(&self) -> Result<Ending> {
-        let examples = EXAMPLES.map(|(name, _)| name);
-        let folders: [(&str, &[&str]); 3] =
-            [("data", &DATA_FILES), ("key", &[KEY_FILE]), ("home", &examples)];
-        if !self.path("data").join("strongroom.db").exists() && !self.path("home").join("show.py").exists() {
-            bail!("{} holds no quickstart; nothing was removed", self.dir.display());
-        }
-        for (folder, files) in folders {
-            let folder = self.path(folder);
-            for file in files {
-                remove(&folder.join(file), fs::remove_file)?;
+    /// Removes the quickstart, after a question where more than the example would go with it.
+    fn clean(&self, yes: bool) -> Result<Ending> {
+        self.folder.check()?;
+        let shown = self.folder.path().display();
+        match block_on(self.foreign())? {
+            Ok(foreign) if foreign.is_empty() => {}
+            Ok(foreign) => {
+                confirm(
+                    yes,
+                    &format!("{shown} holds more than the example: {}. Remove it all?", foreign.join(", ")),
+                )?;
             }
-            remove(&folder, fs::remove_dir)?;
+            Err(error) => {
+                let why = sentence(&error);
+                confirm(yes, &format!("What {shown} holds cannot be told ({why}). Remove it all?"))?;
+            }
         }
-        remove(&self.dir, fs::remove_dir)?;
-        eprintln!("removed the quickstart in {}", self.dir.display());
+        self.folder.remove()?;
+        eprintln!("removed the quickstart in {shown}");
         Ok(DONE)
     }
-}
 
-fn remove(path: &Path, how: fn(PathBuf) -> std::io::Result<()>) -> Result<()> {
-    match how(path.to_owned()) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
-            eprintln!("strongroom: {} holds something else and stays", path.display());
-            Ok(())
+    /// What the strongroom there holds that is not the example's.
+    async fn foreign(&self) -> Result<Vec<String>> {
+        let settings = self.settings()?;
+        match Store::open(&settings.data).await {
+            Err(OpenError::Missing { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+            Ok(store) => store.close().await,
         }
-        other => other.with_context(|| format!("{} cannot be removed", path.display())),
-    }
-}
-
-fn make_private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=@+,%".contains(&b);
-    if !word.is_empty() && word.bytes().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_printed_command_can_be_typed() {
-        assert_eq!(quoted("a/b-c.key"), "a/b-c.key");
-        assert_eq!(quoted("my folder"), "'my folder'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
+        open::with(&settings, async |custodian| {
+            let applications = custodian.list_applications(&open::caller().everywhere::<List>()).await?;
+            let mut foreign: Vec<String> =
+                applications.into_iter().map(|application| application.id).filter(|id| id != APP).collect();
+            let access = open::caller().access::<List>(&ApplicationId::parse(APP)?);
+            let ours = open::present(custodian.list(&access).await)?.unwrap_or_default();
+            let others = ours.into_iter().filter(|collection| collection.id != COLLECTION);
+            foreign.extend(others.map(|collection| format!("{APP}/{}", collection.id)));
+            Ok(foreign)
+        })
+        .await
     }
 }

@@ -4,18 +4,21 @@ use std::io::{IsTerminal, Write};
 
 use anyhow::{Result, anyhow, bail};
 use strongroom_custody::{
-    Custodian, List, Manage, NewApplication, Reveal, Updated, VersionSummary, Write as WriteAction,
+    CreateError, Custodian, List, Manage, NewApplication, Reveal, UpdateError, Updated, VersionSummary,
+    Write as WriteAction,
 };
 use strongroom_secrets::{
-    ApplicationId, Change, CollectionId, Draft, Mask, NewCollection, Operation, Place, Secret, SecretType,
-    SecretValue, SecretsCollection, SecretsCollectionSummary, Update,
+    ApplicationId, Change, CollectionId, Draft, Limits, Mask, NewCollection, Operation, Place, Secret,
+    SecretType, SecretValue, SecretsCollection, SecretsCollectionSummary, Update,
 };
 
 use crate::arguments::{App, Given, Output, Secrets};
-use crate::input;
+use crate::input::Offer;
 use crate::open;
 use crate::outcome::{Usage, confirm, offers};
-use crate::output::{Items, print_facts, print_json, print_table, printable, say};
+use crate::output::{
+    Items, print_escaped, print_facts, print_json, print_table, printable, say, to_the_second,
+};
 use crate::settings::{Settings, now};
 
 pub(super) async fn act(settings: &Settings<'_>, secrets: Secrets) -> Result<()> {
@@ -55,13 +58,21 @@ async fn create(
     id: Option<String>,
     given: Given,
 ) -> Result<()> {
-    let custodian = open::custodian(settings).await?;
-    let mut draft = input::read(given, custodian.limits())?;
-    draft.id = id.or(draft.id);
-    let new = NewCollection::settle(draft, custodian.limits())?;
-    ensure_application(&custodian, &application).await?;
-    let access = open::caller().access::<WriteAction>(&application);
-    let created = custodian.create(&access, new, now()).await?;
+    let id = id.as_deref().map(CollectionId::parse).transpose()?;
+    let offer = Offer::parse(given)?;
+    let created = open::with(settings, async |custodian| {
+        // What can be judged is judged before a value is asked for.
+        ensure_application(custodian, &application).await?;
+        if let Some(id) = &id {
+            ensure_free(custodian, &application, id).await?;
+        }
+        let mut draft = offer.read(custodian.limits())?;
+        draft.id = id.as_ref().map(ToString::to_string).or(draft.id);
+        let new = NewCollection::settle(draft, custodian.limits())?;
+        let access = open::caller().access::<WriteAction>(&application);
+        Ok(custodian.create(&access, new, now()).await?)
+    })
+    .await?;
     let count = match created.changes.added.len() {
         1 => "1 secret".to_owned(),
         count => format!("{count} secrets"),
@@ -72,24 +83,35 @@ async fn create(
 
 /// On a terminal an unknown application is offered to be made; elsewhere the error says how.
 async fn ensure_application(custodian: &Custodian, id: &ApplicationId) -> Result<()> {
-    if custodian.get_application(&open::caller().access::<List>(id)).await.is_ok() {
+    let Err(absent) = open::present(custodian.get_application(&open::caller().access::<List>(id)).await)?
+    else {
         return Ok(());
+    };
+    if !offers(&format!("There is no application {id}. Create it?")) {
+        return Err(absent.into());
     }
-    if offers(&format!("There is no application {id}. Create it?")) {
-        let access = open::caller().access::<Manage>(id);
-        custodian.create_application(&access, NewApplication::default(), now()).await?;
-    }
+    let access = open::caller().access::<Manage>(id);
+    custodian.create_application(&access, NewApplication::default(), now()).await?;
     Ok(())
 }
 
+async fn ensure_free(custodian: &Custodian, application: &ApplicationId, id: &CollectionId) -> Result<()> {
+    let access = open::caller().access::<List>(application);
+    match open::present(custodian.get(&access, id, None).await)? {
+        Ok(_) => Err(CreateError::Exists { application: application.clone(), id: id.clone() }.into()),
+        Err(_) => Ok(()),
+    }
+}
+
 async fn list(settings: &Settings<'_>, application: ApplicationId) -> Result<()> {
-    let custodian = open::custodian(settings).await?;
-    let items = custodian.list(&open::caller().access::<List>(&application)).await?;
+    let access = open::caller().access::<List>(&application);
+    let items = open::with(settings, async |custodian| Ok(custodian.list(&access).await?)).await?;
     match settings.output {
         Output::Json => print_json(&Items { items }),
         Output::Table => {
-            let row =
-                |s: &SecretsCollectionSummary| vec![s.id.clone(), s.name.clone(), s.updated_at.to_string()];
+            let row = |s: &SecretsCollectionSummary| {
+                vec![s.id.clone(), s.name.clone(), to_the_second(s.updated_at)]
+            };
             print_table(&["id", "name", "updated"], items.iter().map(row).collect())
         }
     }
@@ -97,9 +119,9 @@ async fn list(settings: &Settings<'_>, application: ApplicationId) -> Result<()>
 
 async fn get(settings: &Settings<'_>, application: ApplicationId, id: &str) -> Result<()> {
     let (id, version) = parse_id(id)?;
-    let custodian = open::custodian(settings).await?;
+    let access = open::caller().access::<List>(&application);
     let (collection, version) =
-        custodian.get(&open::caller().access::<List>(&application), &id, version).await?;
+        open::with(settings, async |custodian| Ok(custodian.get(&access, &id, version).await?)).await?;
     match settings.output {
         Output::Json => print_json(&collection),
         Output::Table => {
@@ -125,32 +147,68 @@ struct Wanted {
 async fn update(settings: &Settings<'_>, application: ApplicationId, id: &str, wanted: Wanted) -> Result<()> {
     let id = CollectionId::parse(id)?;
     let Wanted { given, remove, replace, if_match, yes } = wanted;
-    let custodian = open::custodian(settings).await?;
-    let Draft { id: other, name, description, secrets } = input::read(given, custodian.limits())?;
-    if let Some(other) = other.filter(|other| other != id.as_str()) {
-        bail!("--from is of another secrets collection, {other:?}; nothing was changed");
+    let offer = Offer::parse(given)?;
+    if replace && !offer.has_secrets() {
+        return Err(Usage("--replace needs the secrets: give --from, --env or --file").into());
     }
-    let (stored, _) = custodian.get(&open::caller().access::<List>(&application), &id, None).await?;
-    let limits = custodian.limits();
-    let change = if replace {
-        let secrets = secrets.ok_or(Usage("--replace needs the secrets: give --from, --env or --file"))?;
-        confirm_drops(yes, &stored, &secrets)?;
-        Some(Change::replace(secrets, limits)?)
-    } else {
-        let mut operations = Vec::new();
-        for secret in secrets.unwrap_or_default() {
-            let known = find(&stored, secret.secret_type, &secret.location).is_some();
-            let operation = if known { Operation::update } else { Operation::create };
-            operations.push(operation(secret, limits)?);
+    let updated = open::with(settings, async |custodian| {
+        // What can be judged is judged before a value is asked for.
+        let stored = look(custodian, &application, &id, if_match).await?;
+        let removed =
+            remove.iter().map(|text| place_of(&stored.secrets, text)).collect::<Result<Vec<_>>>()?;
+        let limits = custodian.limits();
+        let Draft { id: other, name, description, secrets } = offer.read(limits)?;
+        if let Some(other) = other.filter(|other| other != id.as_str()) {
+            bail!("--from is of another secrets collection, {other:?}; nothing was changed");
         }
-        for location in remove {
-            operations.push(Operation::Delete(place_of(&stored.secrets, &location)?));
-        }
-        (!operations.is_empty()).then(|| Change::operations(operations)).transpose()?
-    };
-    let update = Update::settle(name, description, change)?;
-    let access = open::caller().access::<WriteAction>(&application);
-    let updated = custodian.update(&access, &id, &update, if_match, now()).await?;
+        let secrets = secrets.unwrap_or_default();
+        let change = if replace {
+            confirm_drops(yes, &stored, &secrets)?;
+            Some(Change::replace(secrets, limits)?)
+        } else {
+            merge(&stored, secrets, removed, limits)?
+        };
+        let update = Update::settle(name, description, change)?;
+        let access = open::caller().access::<WriteAction>(&application);
+        Ok(custodian.update(&access, &id, &update, if_match, now()).await?)
+    })
+    .await?;
+    say_updated(settings, &id, &updated)
+}
+
+/// The collection as it is, masked, if it is at the version that is expected.
+async fn look(
+    custodian: &Custodian,
+    application: &ApplicationId,
+    id: &CollectionId,
+    if_match: Option<u64>,
+) -> Result<SecretsCollection<Mask>> {
+    let access = open::caller().access::<List>(application);
+    let (stored, current) = custodian.get(&access, id, None).await?;
+    match if_match {
+        Some(expected) if expected != current => Err(UpdateError::NotAtVersion { expected, current }.into()),
+        _ => Ok(stored),
+    }
+}
+
+/// What is given is set, what is to be removed is removed, the rest stays.
+fn merge(
+    stored: &SecretsCollection<Mask>,
+    given: Vec<Secret<SecretValue>>,
+    removed: Vec<Place>,
+    limits: Limits,
+) -> Result<Option<Change>> {
+    let mut operations = Vec::new();
+    for secret in given {
+        let known = find(stored, secret.secret_type, &secret.location).is_some();
+        let operation = if known { Operation::update } else { Operation::create };
+        operations.push(operation(secret, limits)?);
+    }
+    operations.extend(removed.into_iter().map(Operation::Delete));
+    Ok((!operations.is_empty()).then(|| Change::operations(operations)).transpose()?)
+}
+
+fn say_updated(settings: &Settings<'_>, id: &CollectionId, updated: &Updated) -> Result<()> {
     eprintln!("updated secrets collection {id} to version {}", updated.version);
     let changes = &updated.changes;
     for (what, places) in
@@ -161,7 +219,7 @@ async fn update(settings: &Settings<'_>, application: ApplicationId, id: &str, w
         }
     }
     eprintln!("  kept {} as they were", changes.kept.len());
-    say_summary(settings, &updated)
+    say_summary(settings, updated)
 }
 
 fn find<'a, V>(
@@ -207,8 +265,8 @@ fn place_of<V>(secrets: &[Secret<V>], text: &str) -> Result<Place> {
 
 async fn delete(settings: &Settings<'_>, application: ApplicationId, id: &str) -> Result<()> {
     let id = CollectionId::parse(id)?;
-    let custodian = open::custodian(settings).await?;
-    custodian.delete(&open::caller().access::<WriteAction>(&application), &id, now()).await?;
+    let access = open::caller().access::<WriteAction>(&application);
+    open::with(settings, async |custodian| Ok(custodian.delete(&access, &id, now()).await?)).await?;
     eprintln!("deleted secrets collection {id}; the id is free");
     Ok(())
 }
@@ -220,14 +278,17 @@ async fn reveal(
     location: Option<&str>,
 ) -> Result<()> {
     let (id, version) = parse_id(id)?;
-    let custodian = open::custodian(settings).await?;
-    if let Some(text) = location {
-        // Looked at masked first: a mistyped location must not leave a record of a reveal.
-        let (shown, _) = custodian.get(&open::caller().access::<List>(&application), &id, version).await?;
-        place_of(&shown.secrets, text)?;
-    }
-    let access = open::caller().access::<Reveal>(&application);
-    let (delivery, _) = custodian.reveal(&access, &id, version, now()).await?;
+    let (delivery, _) = open::with(settings, async |custodian| {
+        if let Some(text) = location {
+            // Looked at masked first: a mistyped location must not leave a record of a reveal.
+            let access = open::caller().access::<List>(&application);
+            let (shown, _) = custodian.get(&access, &id, version).await?;
+            place_of(&shown.secrets, text)?;
+        }
+        let access = open::caller().access::<Reveal>(&application);
+        Ok(custodian.reveal(&access, &id, version, now()).await?)
+    })
+    .await?;
     let collection = delivery.into_collection();
     match (location, settings.output) {
         (Some(text), _) => {
@@ -237,8 +298,8 @@ async fn reveal(
             print_exactly(secret.value.expose())
         }
         (None, Output::Json) => {
-            print_exactly(&collection.to_plain_json())?;
-            if std::io::stdout().is_terminal() { Ok(()) } else { say("") }
+            print_escaped(&collection.to_plain_json())?;
+            say("")
         }
         (None, Output::Table) => {
             let row = |secret: &Secret<SecretValue>| {
@@ -263,15 +324,15 @@ fn print_exactly(text: &str) -> Result<()> {
 
 async fn versions(settings: &Settings<'_>, application: ApplicationId, id: &str) -> Result<()> {
     let id = CollectionId::parse(id)?;
-    let custodian = open::custodian(settings).await?;
-    let items = custodian.versions(&open::caller().access::<List>(&application), &id).await?;
+    let access = open::caller().access::<List>(&application);
+    let items = open::with(settings, async |custodian| Ok(custodian.versions(&access, &id).await?)).await?;
     match settings.output {
         Output::Json => print_json(&Items { items }),
         Output::Table => {
             let row = |v: &VersionSummary| {
                 vec![
                     v.version.to_string(),
-                    v.created_at.to_string(),
+                    to_the_second(v.created_at),
                     v.created_by.clone(),
                     v.secrets.to_string(),
                 ]

@@ -14,7 +14,8 @@ fn read_all(room: &Room, words: &[String], found: &mut Vec<(String, String)>) {
     let (_, below) = text.split_once("\nCommands:\n").unwrap_or_default();
     for line in below.lines().take_while(|line| !line.is_empty()) {
         let name = line.strip_prefix("  ").filter(|line| !line.starts_with(' '));
-        if let Some(name) = name.and_then(|line| line.split(' ').next()) {
+        // clap's own, which has no help.
+        if let Some(name) = name.and_then(|line| line.split(' ').next()).filter(|name| *name != "help") {
             read_all(room, &[words, &[name.to_owned()]].concat(), found);
         }
     }
@@ -65,6 +66,18 @@ fn every_command_has_help_with_an_example() {
 fn help_never_shows_what_the_environment_holds() {
     for (name, text) in all() {
         assert!(!text.contains("hunter2"), "{name}\n{text}");
+    }
+}
+
+#[test]
+fn help_can_be_asked_for_by_a_word() {
+    let room = Room::empty();
+    for (line, option) in
+        [("help", "--help"), ("help secrets", "secrets --help"), ("secrets help get", "secrets get --help")]
+    {
+        let usage = |text: String| text.lines().find(|line| line.starts_with("Usage: ")).map(str::to_owned);
+        let said = usage(room.say(line).done().text());
+        assert!(said.is_some() && said == usage(room.say(option).done().text()), "{line}: {said:?}");
     }
 }
 

@@ -1,11 +1,16 @@
 //! `quickstart`: the first thing that a new user types. It works, works again, and is gone without a trace of it.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{chown, symlink};
+use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+use rustix::process::geteuid;
 use serde_json::Value;
 
-use crate::room::{Room, list};
+use crate::room::{Room, feed, list, set_mode};
 
 /// The values of the examples, and parts of them.
 fn example_values() -> Vec<String> {
@@ -83,10 +88,160 @@ fn a_folder_without_a_quickstart_is_not_cleaned() {
     fs::create_dir_all(&mine).expect("our own folder");
     fs::write(mine.join("collection.json"), "mine").expect("our own folder");
     for folder in ["mine", "nowhere"] {
-        let said = room.say(&format!("quickstart {folder} --clean"));
+        let said = room.say(&format!("quickstart {folder} --clean --yes"));
         said.refused(1, &format!("{folder} holds no quickstart; nothing was removed"));
     }
     assert_eq!(fs::read_to_string(mine.join("collection.json")).expect("it stays"), "mine");
+}
+
+#[test]
+fn a_real_strongroom_of_the_same_shape_is_not_cleaned() {
+    let room = Room::empty();
+    room.say("init --data mine/data --root-key file:mine/key/root.key").done();
+    fs::create_dir(room.path("home/mine/home")).expect("our own folder");
+    fs::write(room.path("home/mine/home/show.py"), "mine").expect("our own folder");
+    let before = list(&room.path("home"));
+    room.say("quickstart mine --clean --yes").refused(1, "holds no quickstart; nothing was removed");
+    room.say("quickstart mine")
+        .refused(1, "mine is not empty, and no quickstart made it; choose another folder");
+    assert_eq!(list(&room.path("home")), before);
+}
+
+#[test]
+fn what_was_added_to_it_is_not_removed_without_a_yes() {
+    let room = Room::empty();
+    let check_refused = |words: &str| {
+        let before = list(&room.path("home"));
+        room.say("quickstart story --clean").refused(1, words);
+        let after: Vec<PathBuf> = before.difference(&list(&room.path("home"))).cloned().collect();
+        assert!(after.is_empty(), "{after:?}");
+    };
+    room.say("quickstart story").done();
+    room.say_with("secrets create --app quickstart --id mine --env A --data story/data", "a value").done();
+    check_refused("story holds more than the example: quickstart/mine. Remove it all? This needs --yes");
+    room.say("secrets delete --app quickstart mine --data story/data").done();
+    room.say("apps create also-mine --data story/data").done();
+    check_refused("story holds more than the example: also-mine. Remove it all? This needs --yes");
+    fs::rename(room.path("home/story/key/root.key"), room.key()).expect("our own file");
+    check_refused("This needs --yes");
+    let said = room.say("quickstart story --clean");
+    said.refused(1, "What story holds cannot be told (there is no key file ");
+    room.say("quickstart story --clean --yes").done();
+    assert!(!room.path("home/story").exists());
+    let said = room.say("quickstart story --yes");
+    assert!(said.code() == Some(2) && said.stderr.contains("--clean"), "{}", said.stderr);
+}
+
+#[test]
+fn a_folder_that_another_may_have_made_is_never_used() {
+    let room = Room::empty();
+    let home = room.path("home");
+    let trap = room.path("desk/trap");
+    fs::create_dir(&trap).expect("our own folder");
+    let check = |words: &str| {
+        let before = list(&home);
+        for line in ["quickstart story", "quickstart story --clean --yes"] {
+            let said = room.say(line);
+            assert_eq!(said.code(), Some(1), "{line}");
+            assert!(said.stderr.contains(words) || line.ends_with("--yes"), "{}", said.stderr);
+            assert!(!said.text().contains("API_KEY"), "{}", said.text());
+        }
+        assert_eq!(list(&home), before);
+        assert!(list(&trap).is_empty());
+    };
+    let alone = "story is not a folder that this user alone can change";
+    symlink(&trap, home.join("story")).expect("our own folder");
+    check(alone);
+    fs::remove_file(home.join("story")).expect("our own link");
+
+    fs::write(home.join("story"), "").expect("our own folder");
+    check(alone);
+    fs::remove_file(home.join("story")).expect("our own file");
+
+    fs::create_dir(home.join("story")).expect("our own folder");
+    for mode in [0o770, 0o707, 0o1777] {
+        set_mode(&home.join("story"), mode);
+        check(alone);
+    }
+    set_mode(&home.join("story"), 0o755);
+    if geteuid().is_root() {
+        chown(home.join("story"), Some(12345), None).expect("we are root");
+        check(alone);
+        chown(home.join("story"), Some(0), None).expect("we are root");
+    }
+    // One that is empty and ours alone is as good as none.
+    room.say("quickstart story").done();
+
+    for folder in ["data", "key", "home"] {
+        let (path, aside) = (home.join("story").join(folder), home.join("aside"));
+        let words = format!("story/{folder} is not a folder that this user alone can change");
+        set_mode(&path, 0o777);
+        check(&words);
+        set_mode(&path, 0o700);
+        fs::rename(&path, &aside).expect("our own folder");
+        symlink(&trap, &path).expect("our own folder");
+        check(&words);
+        fs::remove_file(&path).expect("our own link");
+        fs::rename(&aside, &path).expect("our own folder");
+    }
+    room.say("quickstart story --clean").done();
+    assert!(list(&home).is_empty());
+}
+
+#[test]
+fn a_marker_that_another_left_marks_nothing() {
+    let room = Room::empty();
+    fs::create_dir(room.path("home/story")).expect("our own folder");
+    symlink(room.lay("marker", ""), room.path("home/story/.strongroom-quickstart")).expect("our own folder");
+    let words = "story is not empty, and no quickstart made it";
+    room.say("quickstart story").refused(1, words);
+    room.say("quickstart story --clean").refused(1, "holds no quickstart");
+}
+
+#[test]
+fn an_example_that_was_changed_is_kept_and_named_and_no_link_is_written_through() {
+    let room = Room::empty();
+    room.say("quickstart story").done();
+    let script = room.path("home/story/home/show.py");
+    let changed = format!("{}\nprint('my own end')\n", fs::read_to_string(&script).expect("an example"));
+    fs::write(&script, &changed).expect("our own file");
+    let told = room.say("quickstart story").done();
+    assert!(told.stderr.contains("show.py is not the example as it came, and is kept"), "{}", told.stderr);
+    assert_eq!(told.stderr.matches("is kept").count(), 1, "{}", told.stderr);
+    assert!(told.text().contains("my own end"), "{}", told.text());
+    assert_eq!(fs::read_to_string(&script).expect("it stays"), changed);
+
+    let elsewhere = room.lay("elsewhere", "mine");
+    fs::remove_file(&script).expect("our own file");
+    symlink(&elsewhere, &script).expect("our own folder");
+    room.say("quickstart story").refused(1, "show.py cannot be read");
+    fs::remove_file(&elsewhere).expect("our own file");
+    room.say("quickstart story").refused(1, "show.py cannot be read");
+    assert!(!Path::new(&elsewhere).exists());
+}
+
+#[test]
+fn a_folder_that_no_command_line_can_name_is_refused() {
+    let room = Room::empty();
+    let mut command = room.strongroom(&["quickstart"]);
+    feed(command.arg(OsStr::from_bytes(b"a\xffb")), b"").refused(2, "the folder's name is not UTF-8");
+    room.say("quickstart -- -story").refused(2, "a folder whose name begins with - looks like an option");
+    assert!(list(&room.path("home")).is_empty());
+    room.say("quickstart ./-story").done();
+}
+
+#[test]
+fn what_cannot_be_read_is_not_taken_for_absent() {
+    let room = Room::empty();
+    room.say("quickstart story").done();
+    let database = Connection::open(room.path("home/story/data/strongroom.db")).expect("our own file");
+    let flip = "UPDATE versions SET face = zeroblob(length(face))";
+    assert_eq!(database.execute(flip, []).expect("our own table"), 1);
+    drop(database);
+    let told = room.say("quickstart story");
+    assert_eq!(told.code(), Some(1));
+    assert!(told.stderr.contains("nothing is released"), "{}", told.stderr);
+    assert!(!told.text().contains("secrets create"), "{}", told.text());
 }
 
 #[test]

@@ -287,6 +287,74 @@ fn a_literal_value_on_the_command_line_is_refused() {
         bench.check(&format!("secrets {verb} --env A --env B"), PLANTED, 2, words);
         bench.check(&format!("secrets {verb} --env A --from -"), PLANTED, 2, words);
         bench.check(&format!("secrets {verb} --env A=@- --file x=@-"), PLANTED, 2, words);
+        let words = "--from takes a file; give JSON itself on standard input";
+        bench.check(&format!("secrets {verb} --from {{\"value\":\"{PLANTED}\"}}"), "", 2, words);
+        bench.check(&format!("secrets {verb} --from [{{\"value\":\"{PLANTED}\"}}]"), "", 2, words);
+    }
+}
+
+#[test]
+fn no_word_in_the_wrong_place_is_said_again() {
+    let bench = Bench::new();
+    for (line, code) in [
+        (format!("secrets create API_KEY={PLANTED}"), 2),
+        (format!("secrets create --env A {PLANTED}"), 2),
+        (format!("secrets update db --env A {PLANTED}"), 2),
+        (format!("secrets update db --password={PLANTED}"), 2),
+        (format!("secrets update db --if-match {PLANTED}"), 2),
+        (format!("secrets update db --yes={PLANTED}"), 2),
+        (format!("secrets {PLANTED}"), 2),
+        (PLANTED.to_owned(), 2),
+        (format!("apps list --output {PLANTED}"), 2),
+        (format!("run --collection db {PLANTED}"), 125),
+    ] {
+        let before = bench.state();
+        let said = bench.room.say(&line);
+        assert_eq!(said.code(), Some(code), "{line}\n{}", said.stderr);
+        assert!(said.stderr.starts_with("strongroom: "), "{}", said.stderr);
+        bench.check_untouched(&before, &said);
+    }
+}
+
+#[test]
+fn an_empty_value_is_never_taken_from_a_pipe() {
+    let bench = Bench::new();
+    for (line, words) in [
+        (
+            "secrets create --id new --env A",
+            "nothing was read for A; to set an empty value give an empty file: A=@FILE",
+        ),
+        ("secrets update db --env A", "nothing was read for A"),
+        ("secrets update db --env A=@-", "nothing was read for A"),
+        ("secrets update db --file conf/x=@-", "nothing was read for conf/x"),
+    ] {
+        bench.check(line, "", 1, words);
+    }
+    // What `echo` makes of an unset variable.
+    let before = bench.state();
+    let said = bench.room.say_with("secrets update db --env A", "\n");
+    assert!(said.stderr.ends_with("give an empty file: A=@FILE\n"), "{}", said.stderr);
+    bench.check_untouched(&before, &said);
+    bench.room.say("secrets update db --env A=@/dev/null").done();
+    assert_eq!(bench.room.say("secrets reveal db A").done().text(), "");
+}
+
+#[test]
+fn what_can_be_judged_without_a_value_is_judged_before_one_is_read() {
+    let bench = Bench::new();
+    let value = "A=@nothing-to-read";
+    for (line, words) in [
+        (format!("secrets create --app nowhere --id new --env {value}"), "there is no application nowhere"),
+        (format!("secrets create --id a/b --env {value}"), "collection id \"a/b\" is refused"),
+        (format!("secrets create --id db --env {value}"), "already has a secrets collection db"),
+        (format!("secrets create --id new --env {value} --env 9=@nothing"), "may not begin with a digit"),
+        (format!("secrets create --id new --env {value} --file ../x=@-"), "a part . or .."),
+        (format!("secrets update db --app nowhere --env {value}"), "there is no application nowhere"),
+        (format!("secrets update none --env {value}"), "has no secrets collection none"),
+        (format!("secrets update db --env {value} --if-match 1"), "is at version 2, not 1"),
+        (format!("secrets update db --env {value} --remove B"), "no secret at \"B\""),
+    ] {
+        bench.check(&line, "", 1, words);
     }
 }
 

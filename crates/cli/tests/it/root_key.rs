@@ -2,6 +2,7 @@
 //! everything is as it was.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
@@ -48,7 +49,8 @@ fn a_missing_key_is_named() {
     let room = with_secret();
     let key = room.key();
     without(&key, || {
-        check_refused(&room, &format!("there is no key file {}: put it back there", key.display()))
+        check_refused(&room, &format!("there is no key file {}: put it back there", key.display()));
+        check_refused(&room, "with STRONGROOM_ROOT_KEY=file:PATH");
     });
     check_whole(&room);
 }
@@ -122,7 +124,7 @@ fn a_key_beside_the_data_is_refused() {
     let inside = room.path("data/sub/root.key");
     room.say(&format!("init --root-key file:{}", inside.display()))
         .refused(1, "would lie in the data folder");
-    assert!(!inside.exists());
+    assert!(!room.path("data").exists());
     room.say(&format!("init --root-key {}", room.key_source())).done();
 }
 
@@ -133,15 +135,38 @@ fn a_source_names_a_file_and_is_never_a_key() {
     let said = feed(list.env("STRONGROOM_ROOT_KEY", "hunter2-planted"), b"");
     said.refused(1, "STRONGROOM_ROOT_KEY is refused: a root key's source is file:PATH");
     assert!(!said.stderr.contains("hunter2"));
+
+    let line = fs::read_to_string(room.key()).expect("a line");
+    let key = line.trim_end().rsplit(' ').next().expect("the key");
+    for (source, words) in [
+        (format!("file:{}", line.trim_end()), "not shown: it looks like a key"),
+        (format!("file:{key}"), "there is no key file"),
+    ] {
+        for words_of_line in [&["apps", "list"][..], &["init"]] {
+            let mut command = room.strongroom(words_of_line);
+            let said = feed(command.env("STRONGROOM_ROOT_KEY", &source), b"");
+            said.refused(1, words);
+            assert!(!said.stderr.contains(key), "{}", said.stderr);
+        }
+        let said = feed(&mut room.strongroom(&["init", "--root-key", &source]), b"");
+        said.refused(1, words);
+        assert!(!said.stderr.contains(key), "{}", said.stderr);
+    }
 }
 
 #[test]
 fn data_that_is_not_there_says_how_it_is_made() {
     let room = with_secret();
     for name in ["data", "data/strongroom.db"] {
-        without(&room.path(name), || check_refused(&room, "make one with `strongroom init`"));
+        let words = format!("make one with: strongroom init --data {}\n", room.path("data").display());
+        without(&room.path(name), || check_refused(&room, &words));
     }
     check_whole(&room);
+    let mut list = room.strongroom(&["apps", "list"]);
+    feed(list.env_remove("STRONGROOM_DATA"), b"").refused(1, "make one with: strongroom init\n");
+    let line = "apps list --data a/b'c";
+    room.say(line)
+        .refused(1, &format!("strongroom init --data '{}/a/b'\\''c'\n", room.path("home").display()));
 }
 
 #[test]
@@ -249,7 +274,52 @@ fn an_init_that_is_refused_makes_nothing() {
     let room = Room::empty();
     room.say("init --limits many").refused(1, "limits are default, nextmv or COUNTxBYTES");
     room.say("init --root-key hunter2").refused(1, "a root key's source is file:PATH");
-    assert!(!room.path("data").exists() && !room.key().exists());
+    room.say("init --root-key file:~/root.key").refused(1, "write file:$HOME/");
+    room.say("init --root-key file:/proc/nowhere/root.key")
+        .refused(1, "choose a path that this user can write");
+    let mut init = room.strongroom(&["init"]);
+    let not_text = std::ffi::OsStr::from_bytes(b"file:/tmp/\xff.key");
+    feed(init.env("STRONGROOM_ROOT_KEY", not_text), b"").refused(1, "STRONGROOM_ROOT_KEY is not UTF-8");
+    let mut init = room.strongroom(&["init"]);
+    let not_text = room.path("home").join(std::ffi::OsStr::from_bytes(b"\xff"));
+    feed(init.current_dir(make(&not_text)).args(["--root-key", "file:root.key"]), b"")
+        .refused(1, "is not UTF-8");
+    fs::remove_dir(not_text).expect("nothing is in it");
+    assert!(!room.path("data").exists(), "the key comes first");
+    room.say("init --data /proc/nowhere").refused(1, "/proc/nowhere");
+    let mut left = crate::room::list(&room.path("home"));
+    left.extend(crate::room::list(&room.path("xdg")).into_iter().filter(|path| path.is_file()));
+    assert!(left.is_empty(), "a key that opens nothing goes again: {left:?}");
+}
+
+fn make(folder: &Path) -> &Path {
+    fs::create_dir(folder).expect("our own folder");
+    folder
+}
+
+/// Another process may have been given the same name, and may have begun a strongroom under the key there.
+#[test]
+fn a_key_whose_name_was_given_outlives_an_init_that_is_refused() {
+    let room = Room::empty();
+    let source = room.key_source();
+    room.say(&format!("init --data /proc/nowhere --root-key {source}")).refused(1, "/proc/nowhere");
+    let key = fs::read(room.key()).expect("it stays");
+    room.say(&format!("init --root-key {source}")).done();
+    assert_eq!(fs::read(room.key()).expect("it is used"), key);
+}
+
+#[test]
+fn an_init_that_names_another_copy_of_the_key_says_which_is_noted() {
+    let room = with_secret();
+    let copy = room.path("key/copy of it.key");
+    fs::copy(room.key(), &copy).expect("our own file");
+    let source = format!("file:{}", copy.display());
+    let said = feed(&mut room.strongroom(&["init", "--root-key", &source]), b"").done();
+    assert!(said.stderr.contains(&format!("noted to be {},", room.key_source())), "{}", said.stderr);
+    assert!(said.stderr.contains(&format!("\n  STRONGROOM_ROOT_KEY='{source}'\n")), "{}", said.stderr);
+    assert!(said.text().contains(&source), "{}", said.text());
+    without(&room.key(), || check_refused(&room, "there is no key file"));
+    check_whole(&room);
 }
 
 #[test]

@@ -122,10 +122,16 @@ async fn update(room: &Strongroom, application: &str, id: &str, value: &str) {
 fn expect(answers: &Answers, what: &str, expected: &[(&str, &str, &str)]) {
     for (question, kind, names) in expected {
         match &answers[*question] {
-            Err(refusal) if refusal.starts_with(kind) && refusal.contains(names) => {}
+            Err(refusal) if refusal.starts_with(kind) && is_named(refusal, names) => {}
             answer => panic!("{what}\n{question} was answered by {answer:?}"),
         }
     }
+}
+
+/// A look that is held against the ledger names the collection; one that opens a version names the version too.
+fn is_named(refusal: &str, names: &str) -> bool {
+    let collection = names.starts_with("version ").then(|| names.split_once(" of ")).flatten();
+    refusal.contains(names) || collection.is_some_and(|(_, collection)| refusal.contains(collection))
 }
 
 /// Asks everything that can be asked. What must not depend on deliveries is asked before them.
@@ -164,6 +170,7 @@ fn said<T: std::fmt::Debug, E: Refusal>(answer: Result<T, E>) -> Result<String, 
         let mut all = format!("{sentence} {error:?}");
         let mut cause = error.source();
         while let Some(error) = cause {
+            sentence += &format!(": {error}");
             all += &format!(" {error} {error:?}");
             cause = error.source();
         }
@@ -204,6 +211,7 @@ impl Refusal for VerifyError {
             Self::Finding(_) => "finding",
             Self::Application { .. } => "application",
             Self::Collection { .. } => "collection",
+            Self::Counter { .. } => "counter",
             Self::Version { .. } => "version",
             Self::Removed { .. } => "removed",
             Self::Unrecorded { .. } => "unrecorded",
@@ -309,7 +317,7 @@ fn what_was_copied_from_another_collection_does_not_open() {
         &[
             ("get beta/copied", "integrity", "secrets collection copied in application beta"),
             ("deliver beta/copied@1", "integrity", "secrets collection copied in application beta"),
-            ("get alpha/tokens", "absent", "tokens"),
+            ("get alpha/tokens", "integrity", "tokens"),
             ("verify", "collection", "copied"),
         ],
     );
@@ -379,7 +387,7 @@ fn a_version_that_was_taken_away_is_missed() {
     );
     stage.check(
         "DELETE FROM versions WHERE collection = {tokens}; DELETE FROM collections WHERE born = {tokens}",
-        &[("get alpha/tokens", "absent", "tokens"), ("verify", "removed", "born")],
+        &[("get alpha/tokens", "integrity", "tokens"), ("verify", "removed", "born")],
     );
 }
 
@@ -423,8 +431,12 @@ fn a_collection_put_back_to_an_earlier_day_is_found_by_the_ledger() {
     let put_back =
         [row.clone(), format!("{row}; DELETE FROM versions WHERE collection = {{tokens}} AND version = 3")];
     for sql in &put_back {
-        // Row and version fit together, so a look at them alone finds nothing; what the ledger told does.
+        // Row and version fit together; what the ledger told does not fit them.
         let answers = stage.ask_spoilt(&|folder| folder.tamper(&stage.written_out(sql)));
+        let put_back = "secrets collection tokens in application alpha";
+        let refused =
+            ["get alpha/tokens", "get alpha/tokens@1", "deliver alpha/tokens", "deliver alpha/tokens@2"];
+        expect(&answers, sql, &refused.map(|question| (question, "integrity", put_back)));
         expect(&answers, sql, &[("verify", "collection", "secrets collection tokens")]);
         stage.expect_calm(&answers, sql);
     }
@@ -453,7 +465,7 @@ fn the_deleted_stays_deleted() {
     );
     stage.check(
         "UPDATE collections SET tombstone = born, deleted_at = 1 WHERE born = {tokens}",
-        &[("get alpha/tokens", "absent", "tokens"), ("verify", "collection", "tokens")],
+        &[("get alpha/tokens", "integrity", "tokens"), ("verify", "collection", "tokens")],
     );
     stage.check(
         "UPDATE applications SET tombstone = '', deleted_at = NULL WHERE id = 'dead'",
@@ -465,11 +477,11 @@ fn the_deleted_stays_deleted() {
     );
     stage.check(
         "UPDATE applications SET tombstone = born, deleted_at = 1 WHERE id = 'beta'",
-        &[("list beta", "absent", "beta"), ("verify", "application", "beta")],
+        &[("list beta", "integrity", "beta"), ("verify", "application", "beta")],
     );
     stage.check(
         "DELETE FROM applications WHERE id = 'beta'",
-        &[("list beta", "absent", "beta"), ("verify", "application", "born")],
+        &[("list beta", "integrity", "beta"), ("verify", "application", "born")],
     );
 }
 
@@ -700,51 +712,53 @@ fn a_ledger_that_was_changed_is_found_with_a_fitting_head_and_without() {
         let answers = stage.ask_spoilt(&tamper);
         stage.expect_honest(&answers, &what);
         expect(&answers, &what, &expected);
-        // Where the next record has no place, a delivery is refused; looking goes on.
+        // Where the next record has no place, a delivery is refused; looking goes on, unless it is the very record that a
+        // look is held against which was changed.
         let looked = |question: &&str| question.starts_with("get ");
         for question in CALM.into_iter().filter(|question| looked(question)) {
-            assert_eq!(answers[question], stage.honest[question], "{what}\n{question}");
+            let refused = answers[question].as_ref().is_err_and(|refusal| refusal.starts_with("integrity"));
+            assert!(refused || answers[question] == stage.honest[question], "{what}\n{question}");
         }
     };
     let both = ["verify", "verify without keys"];
     // Edited.
-    let sealed = "UPDATE records SET sealed = (SELECT sealed FROM records WHERE seq = 3) WHERE seq = 4";
+    let sealed = "UPDATE records SET sealed = (SELECT sealed FROM records WHERE seq = 2) WHERE seq = 3";
     for fitting in [false, true] {
-        check(sealed, fitting, &[("verify", "record 4 was altered")]);
+        check(sealed, fitting, &[("verify", "record 3 was altered")]);
         check(
-            "UPDATE records SET time = time + 1 WHERE seq = 4",
+            "UPDATE records SET time = time + 1 WHERE seq = 3",
             fitting,
-            &[("verify", "time beside record 4")],
+            &[("verify", "time beside record 3")],
         );
-        let moved = "UPDATE records SET application_id = 'beta' WHERE seq = 4";
-        check(moved, fitting, &[("verify", "application_id beside record 4")]);
-        let renamed = "UPDATE records SET collection_id = 'other' WHERE seq = 4";
-        check(renamed, fitting, &[("verify", "collection_id beside record 4")]);
-        let leaf = "UPDATE records SET leaf = (SELECT leaf FROM records WHERE seq = 3) WHERE seq = 4";
-        check(leaf, fitting, &[("verify", "record 4 was altered")]);
+        let moved = "UPDATE records SET application_id = 'beta' WHERE seq = 3";
+        check(moved, fitting, &[("verify", "application_id beside record 3")]);
+        let renamed = "UPDATE records SET collection_id = 'other' WHERE seq = 3";
+        check(renamed, fitting, &[("verify", "collection_id beside record 3")]);
+        let leaf = "UPDATE records SET leaf = (SELECT leaf FROM records WHERE seq = 2) WHERE seq = 3";
+        check(leaf, fitting, &[("verify", "record 3 was altered")]);
     }
-    let leaf = "UPDATE records SET leaf = (SELECT leaf FROM records WHERE seq = 3) WHERE seq = 4";
+    let leaf = "UPDATE records SET leaf = (SELECT leaf FROM records WHERE seq = 2) WHERE seq = 3";
     check(leaf, false, &[("verify without keys", "together they do not hash")]);
     // Deleted, and deleted with the rest moved up.
     check(
-        "DELETE FROM records WHERE seq = 4",
+        "DELETE FROM records WHERE seq = 3",
         false,
-        &both.map(|question| (question, "record 4 is missing")),
+        &both.map(|question| (question, "record 3 is missing")),
     );
     check("DELETE FROM records WHERE seq = 0", true, &both.map(|question| (question, "record 0 is missing")));
-    let closed = "DELETE FROM records WHERE seq = 4; UPDATE records SET seq = -seq WHERE seq > 4;
+    let closed = "DELETE FROM records WHERE seq = 3; UPDATE records SET seq = -seq WHERE seq > 3;
         UPDATE records SET seq = -seq - 1 WHERE seq < 0";
-    check(closed, false, &[("verify without keys", "records from"), ("verify", "record 4 was altered")]);
-    check(closed, true, &[("verify", "record 4 was altered")]);
+    check(closed, false, &[("verify without keys", "records from"), ("verify", "record 3 was altered")]);
+    check(closed, true, &[("verify", "record 3 was altered")]);
     // In another order.
-    let swapped = "UPDATE records SET seq = -1 WHERE seq = 4; UPDATE records SET seq = 4 WHERE seq = 5;
-        UPDATE records SET seq = 5 WHERE seq = -1";
+    let swapped = "UPDATE records SET seq = -1 WHERE seq = 11; UPDATE records SET seq = 11 WHERE seq = 12;
+        UPDATE records SET seq = 12 WHERE seq = -1";
     check(
         swapped,
         false,
-        &[("verify", "record 4 was altered"), ("verify without keys", "together they do not hash")],
+        &[("verify", "record 11 was altered"), ("verify without keys", "together they do not hash")],
     );
-    check(swapped, true, &[("verify", "record 4 was altered")]);
+    check(swapped, true, &[("verify", "record 11 was altered")]);
     // Appended.
     let appended = "INSERT INTO records SELECT ledger, seq + 1, time, application_id, collection_id, generation, leaf, \
         sealed FROM records ORDER BY seq DESC LIMIT 1";
@@ -775,12 +789,12 @@ fn a_ledger_cut_off_with_its_head_is_behind_its_collections() {
 fn a_record_that_was_altered_is_not_listed() {
     let stage = Stage::furnish();
     stage.check(
-        "UPDATE records SET time = time + 1 WHERE seq = 4",
-        &[("records", "integrity", "audit record 4")],
+        "UPDATE records SET time = time + 1 WHERE seq = 3",
+        &[("records", "integrity", "audit record 3")],
     );
     stage.check(
-        "UPDATE records SET sealed = (SELECT sealed FROM records WHERE seq = 3) WHERE seq = 4",
-        &[("records", "integrity", "audit record 4")],
+        "UPDATE records SET sealed = (SELECT sealed FROM records WHERE seq = 2) WHERE seq = 3",
+        &[("records", "integrity", "audit record 3")],
     );
 }
 
@@ -794,9 +808,9 @@ fn what_is_altered_is_neither_changed_nor_deleted() {
         let before = room.records().await.expect("records");
         let error =
             room.update("alpha", "tokens", &operate(&[("=env:KEY", "new")])).await.expect_err("altered");
-        assert!(error.to_string().contains(TOKENS_3), "{error}");
+        assert!(is_named(&error.to_string(), TOKENS_3), "{error}");
         let error = room.delete("alpha", "tokens").await.expect_err("altered");
-        assert!(error.to_string().contains(TOKENS_3), "{error}");
+        assert!(is_named(&error.to_string(), TOKENS_3), "{error}");
         assert_eq!(room.records().await.expect("records"), before);
         update(&room, "alpha", "calm", "another collection goes on").await;
         room.delete("alpha", "calm").await.expect("deleted");

@@ -292,6 +292,28 @@ fn epochs_of_a_collection_rise_by_one() {
 }
 
 #[test]
+fn what_is_handed_out_names_the_newest_epoch() {
+    // Record 8 changed `born-0` to epoch 2; record 9 is made a delivery of it.
+    let deliver = |epoch, manifest: u8| {
+        move |records: &mut Vec<Record>| {
+            let changed = records[8].clone();
+            let delivery = &mut records[9];
+            delivery.action = Action::CollectionDeliver;
+            delivery.collection_id = changed.collection_id;
+            delivery.collection_born = changed.collection_born;
+            delivery.epoch = Some(epoch);
+            delivery.manifest_mac =
+                changed.manifest_mac.map(|mac| if manifest == 0 { mac } else { [manifest; 32] });
+        }
+    };
+    let finding = |epoch| Some(Finding::Epoch { seq: 9, after: 2, epoch });
+    check_forgery(deliver(2, 0), None);
+    check_forgery(deliver(1, 0), finding(1));
+    check_forgery(deliver(3, 0), finding(3));
+    check_forgery(deliver(2, 9), finding(2));
+}
+
+#[test]
 fn dropped_payloads_excuse_as_many_epochs_as_rows_and_no_more() {
     fn check_dropped(dropped: &[usize], epoch: u64, expected: Option<Finding>) {
         let mut records = records(20);
