@@ -1,5 +1,5 @@
 //! The other half of the tests, never shipped: a strongroom in one page (`drive`), and programs that report what they
-//! were given (`report`, `orphans`, `unread`) or stand in for a user's shell (`shell`).
+//! were given (`report`, `orphans`, `unread`) or stand in for a user's shell (`shell`) and for one that became its only command (`lead`).
 
 #![allow(clippy::disallowed_methods, reason = "the edge: this program stands in for main and for a shell")]
 
@@ -35,7 +35,8 @@ fn main() -> ExitCode {
         ["orphans", count] => orphans(count),
         ["unread"] => return unread().unwrap_or_else(|error| fail(&*error)),
         ["shell", spec, terminal, streams] => shell(spec, terminal, streams),
-        _ => Err("drive SPEC | report PATH… | orphans COUNT | unread | shell SPEC TERMINAL STREAMS".into()),
+        ["lead", spec, terminal] => lead(spec, terminal),
+        _ => Err("drive SPEC | report PATH… | orphans COUNT | unread | shell SPEC TERMINAL STREAMS | lead SPEC TERMINAL".into()),
     };
     done.map_or_else(|error| fail(&*error), |()| ExitCode::SUCCESS)
 }
@@ -202,12 +203,24 @@ fn unread() -> Result<ExitCode, Failure> {
     Ok(ExitCode::from(if poll(&mut output, Some(&limit))? == 1 { 8 } else { 9 }))
 }
 
+/// Becomes `drive SPEC` as the leader of a session on TERMINAL, as `ssh -t` and `sh -c` have it.
+fn lead(spec: &str, terminal: &str) -> Result<(), Failure> {
+    let terminal = begin_session(terminal)?;
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["drive", spec]).stdin(terminal.try_clone()?).stdout(terminal.try_clone()?).stderr(terminal);
+    Err(command.exec().into())
+}
+
+fn begin_session(terminal: &str) -> Result<fs::File, Failure> {
+    setsid()?;
+    // The first terminal that the leader of a session opens becomes the session's own.
+    Ok(fs::OpenOptions::new().read(true).write(true).open(terminal)?)
+}
+
 /// A user's shell with one job: a session on TERMINAL, `drive SPEC` in the foreground; says how the job stops and ends,
 /// and continues it when told so. STREAMS: `terminal`, or `pipe` for a standard output that is none.
 fn shell(spec: &str, terminal: &str, streams: &str) -> Result<(), Failure> {
-    setsid()?;
-    // The first terminal that the leader of a session opens becomes the session's own.
-    let terminal = fs::OpenOptions::new().read(true).write(true).open(terminal)?;
+    let terminal = begin_session(terminal)?;
     let mut job = Command::new(env::current_exe()?);
     job.args(["drive", spec])
         .env("IN_FOREGROUND", "")

@@ -1,10 +1,11 @@
 //! Level 2: the files of a run are real files in a private folder in memory, and at `HOME/location` stands a link to
 //! each. Nothing that was there before is touched. No namespaces, no sharing between runs.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fs;
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -59,12 +60,7 @@ pub(crate) fn deliver<'a>(
     let _umask = Umask::owner_only();
     let folders = runtime.open(!files.is_empty()).map_err(FilesError::Runtime)?;
     if files.is_empty() {
-        // A favour to others: what holds it up is no reason to wait or to refuse.
-        for folder in &folders {
-            if let Ok(Some(_lock)) = folder.try_lock() {
-                leftovers::sweep(folder);
-            }
-        }
+        folders.iter().for_each(leftovers::sweep_if_free);
         return Ok(None);
     }
     let locks: Result<Vec<_>, _> = folders.iter().map(|folder| lock(folder, signals, PATIENCE)).collect();
@@ -186,8 +182,10 @@ impl<'a> Delivered<'a> {
         let target = self.files.join(path);
         let mut linked = symlinkat(&target, &folder, name);
         if linked == Err(Errno::EXIST) {
-            self.remove_dead_link(&folder, name, &shown, runtime)?;
+            let elsewhere = self.remove_dead_link(&folder, name, &shown, runtime)?;
             linked = symlinkat(&target, &folder, name);
+            // Not before our link is there: a sweep takes the folder that the dead run had made, when it is empty.
+            elsewhere.iter().for_each(leftovers::sweep_if_free);
         }
         match linked {
             Err(Errno::EXIST) => Err(FilesError::Occupied { path: shown }),
@@ -229,31 +227,33 @@ impl<'a> Delivered<'a> {
         beneath::folder(above, name)
     }
 
-    /// Makes room where a run that is over left its link; refuses for anything else that is there.
+    /// Makes room where a run that is over left its link; refuses for anything else that is there. Returns the folder
+    /// of that run if the environment names it for us no more, so that it was not swept.
     fn remove_dead_link(
         &self,
         folder: &OwnedFd,
         name: &str,
         shown: &Path,
         runtime: &RuntimeFolders,
-    ) -> Result<(), FilesError> {
+    ) -> Result<Option<Folder>, FilesError> {
         let occupied = || FilesError::Occupied { path: shown.to_owned() };
         let target = readlinkat(folder, name, Vec::new()).map_err(|_| occupied())?;
         let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|_| occupied())?;
-        let target = target.into_string().map_err(|_| occupied())?;
-        let Some((of, run)) = split_target(&target).filter(|_| stat.st_uid == runtime.uid) else {
+        let Some((of, run)) = split_target(target.as_bytes(), shown).filter(|_| stat.st_uid == runtime.uid)
+        else {
             return Err(occupied());
         };
-        let is_dead = match self.folders.iter().find(|folder| folder.path() == of) {
-            Some(folder) => !matches!(leftovers::life(folder, &run), Life::Alive),
-            None if runtime.is_missing(of) => true,
-            None => return Err(occupied()),
-        };
-        if !is_dead {
-            return Err(FilesError::AnotherRun { path: shown.to_owned() });
+        let known = self.folders.iter().find(|folder| folder.path() == of);
+        let elsewhere = if known.is_some() { None } else { runtime.find(of).map_err(|_| occupied())? };
+        let life = known.or(elsewhere.as_ref()).map_or(Life::Gone, |folder| leftovers::life(folder, &run));
+        match life {
+            Life::Alive => return Err(FilesError::AnotherRun { path: shown.to_owned() }),
+            Life::Unknown => return Err(occupied()),
+            // A dead run's lock is ours until the link is gone: elsewhere another may be sweeping.
+            Life::Dead(_) | Life::Gone => unlinkat(folder, name, AtFlags::empty())
+                .map_err(|errno| FilesError::Place { path: shown.to_owned(), source: errno.into() })?,
         }
-        let removed = unlinkat(folder, name, AtFlags::empty());
-        removed.map_err(|errno| FilesError::Place { path: shown.to_owned(), source: errno.into() })
+        Ok(elsewhere)
     }
 
     /// Where the files truly lie.
@@ -303,12 +303,17 @@ fn check_way(path: &Path, stat: &Stat, trusted: [u32; 3]) -> Result<(), FilesErr
     }
 }
 
-/// The strongroom folder and the run that a link of ours leads into: `FOLDER/RUN/files/…`.
-fn split_target(target: &str) -> Option<(&Path, CString)> {
-    let (before, _) = target.split_once("/files/")?;
-    let (folder, run) = before.rsplit_once('/')?;
-    let run = CString::new(run).ok().filter(|run| leftovers::is_run(run.as_bytes()))?;
-    Some((Path::new(folder), run))
+/// The strongroom folder and the run that a link at `place` leads into, if it has the shape of ours:
+/// `FOLDER/RUN/files/…`, ending as `place` does below whatever home that run had.
+fn split_target<'a>(target: &'a [u8], place: &Path) -> Option<(&'a Path, CString)> {
+    let place = place.as_os_str().as_bytes();
+    let tails = (0..place.len()).filter(|at| place[*at] == b'/').map(|at| &place[at..]);
+    let mut runs = tails.filter_map(|tail| target.strip_suffix(tail)?.strip_suffix(b"/files"));
+    runs.find_map(|run| {
+        let (folder, run) = run.split_at(run.iter().rposition(|byte| *byte == b'/')?);
+        let run = CString::new(&run[1..]).ok().filter(|run| leftovers::is_run(run.as_bytes()))?;
+        Some((Path::new(OsStr::from_bytes(folder)), run))
+    })
 }
 
 /// Why files cannot be put in their places. Nothing was started, and all that was made is removed.
@@ -422,13 +427,17 @@ mod tests {
     fn a_link_of_ours_is_known_by_its_target() {
         let run = "0123456789abcdef";
         let check = |target: &str, expected: Option<&str>| {
-            let folder = split_target(target).map(|(folder, _)| folder);
-            assert_eq!(folder, expected.map(Path::new), "{target}");
+            let folder = split_target(target.as_bytes(), Path::new("/home/me/a/files/b"));
+            assert_eq!(folder.map(|(folder, _)| folder), expected.map(Path::new), "{target}");
         };
-        check(&format!("/run/user/7/strongroom/{run}/files/a"), Some("/run/user/7/strongroom"));
-        check(&format!("/dev/shm/strongroom-7/{run}/files/a/files/b"), Some("/dev/shm/strongroom-7"));
-        check(&format!("/run/user/7/strongroom/{run}/links"), None);
-        check("/run/user/7/strongroom/other/files/a", None);
+        // Delivered below /home/me, /home and /home/me/a/files.
+        check(&format!("/run/user/7/strongroom/{run}/files/a/files/b"), Some("/run/user/7/strongroom"));
+        check(&format!("/dev/shm/strongroom-7/{run}/files/me/a/files/b"), Some("/dev/shm/strongroom-7"));
+        check(&format!("/tmp/files/strongroom/{run}/files/b"), Some("/tmp/files/strongroom"));
+        check(&format!("/run/user/7/strongroom/{run}/files/c"), None);
+        check(&format!("/run/user/7/strongroom/{run}/files/xb"), None);
+        check(&format!("/run/user/7/strongroom/{run}/links/b"), None);
+        check("/run/user/7/strongroom/other/files/b", None);
         check("/etc/passwd", None);
     }
 

@@ -106,6 +106,13 @@ fn remove_folder(home: impl AsFd, path: &str) -> Result<(), Errno> {
     unlinkat(beneath::folder(home, folder)?, name, AtFlags::REMOVEDIR)
 }
 
+/// [`sweep`], for a folder that this run does not need: what holds it up is no reason to wait or to refuse.
+pub(crate) fn sweep_if_free(folder: &Folder) {
+    if let Ok(Some(_lock)) = folder.try_lock() {
+        sweep(folder);
+    }
+}
+
 /// Takes away all that dead runs left in `folder` and in whatever homes they had. To be called with the folder's lock
 /// held. What cannot be removed now waits for the next sweep: it is no reason to refuse a run.
 pub(crate) fn sweep(folder: &Folder) {
@@ -155,8 +162,10 @@ fn parse_record(record: &[u8]) -> Option<(PathBuf, Vec<Trace>)> {
 
 /// Whether a run still goes on.
 pub(crate) enum Life {
-    /// It holds its lock, or we cannot know.
+    /// It holds its lock.
     Alive,
+    /// We cannot know.
+    Unknown,
     /// It is over; its folder, which we now hold the lock of.
     Dead(OwnedFd),
     /// There is no such run.
@@ -168,10 +177,11 @@ pub(crate) fn life(folder: &Folder, name: &CString) -> Life {
     match beneath::listed_folder(folder, name) {
         Ok(run) => match flock(&run, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Life::Dead(run),
-            Err(_) => Life::Alive,
+            Err(Errno::WOULDBLOCK) => Life::Alive,
+            Err(_) => Life::Unknown,
         },
         Err(Errno::NOENT) => Life::Gone,
-        Err(_) => Life::Alive,
+        Err(_) => Life::Unknown,
     }
 }
 

@@ -1,16 +1,23 @@
 //! The folders in memory where files of runs truly lie, and which of them can be trusted. What lies in them is not its
 //! business (`files`, `leftovers`).
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, Stat, flock, fstat, fstatfs, mkdirat, open, openat};
+use rustix::fs::{
+    CWD, FlockOperation, Mode, OFlags, ResolveFlags, Stat, flock, fstat, fstatfs, mkdirat, open, openat,
+    openat2,
+};
 use rustix::io::Errno;
 
 /// What a tmpfs and a ramfs call themselves in statfs.
 const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
+
+/// Of our folder in one that is this user's own.
+const OWN_NAME: &str = "strongroom";
 
 /// Where files may truly lie, as the environment says it.
 #[derive(Debug, Clone)]
@@ -41,25 +48,37 @@ impl RuntimeFolders {
         Ok(folders)
     }
 
-    /// Whether `folder` is one of ours that does not exist, so that what points into it points to nothing.
-    pub(crate) fn is_missing(&self, folder: &Path) -> bool {
-        self.candidates().iter().any(|candidate| candidate.path() == folder)
-            && !fs::exists(folder).unwrap_or(true)
+    /// The folder at `path` that the environment of an earlier run named, such as the login session's for a run of cron:
+    /// as fit for files as any other. None: nothing is there. The error is a sentence: it is none of ours.
+    pub(crate) fn find(&self, path: &Path) -> Result<Option<Folder>, String> {
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default().to_owned();
+        let is_shared = name == self.shared_name();
+        let Some(parent) = path.parent().filter(|_| path.is_absolute() && (is_shared || name == OWN_NAME))
+        else {
+            return Err("has another name than ours".into());
+        };
+        // Its path was free of links when a run was there; if it is not any more, it is another's.
+        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        match openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            Ok(_) => Candidate { parent: parent.to_owned(), name, is_shared }.open(self.uid, false),
+            Err(Errno::NOENT) => Ok(None),
+            Err(_) => Err("cannot be used".into()),
+        }
     }
 
     fn candidates(&self) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         // A relative one means nothing, says the specification.
         if let Some(parent) = self.xdg_runtime_dir.as_deref().filter(|parent| parent.is_absolute()) {
-            candidates.push(Candidate {
-                parent: canonical(parent),
-                name: "strongroom".into(),
-                is_shared: false,
-            });
+            candidates.push(Candidate { parent: canonical(parent), name: OWN_NAME.into(), is_shared: false });
         }
-        let name = format!("strongroom-{}", self.uid);
-        candidates.push(Candidate { parent: canonical(&self.shared_memory), name, is_shared: true });
+        let parent = canonical(&self.shared_memory);
+        candidates.push(Candidate { parent, name: self.shared_name(), is_shared: true });
         candidates
+    }
+
+    fn shared_name(&self) -> String {
+        format!("{OWN_NAME}-{}", self.uid)
     }
 }
 

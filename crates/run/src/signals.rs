@@ -18,17 +18,22 @@ const OF_A_TERMINAL: [i32; 8] = [
     libc::SIGWINCH,
 ];
 
+/// What a terminal that goes away sends to the leader of its session alone. All others get it when the leader ends,
+/// which is us here, and we wait for the child.
+const OF_A_HANG_UP: [i32; 2] = [libc::SIGHUP, libc::SIGCONT];
+
 /// What nobody dies of.
 const HARMLESS: [i32; 7] =
     [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
 
-/// Whether the child must be sent what came in, because it was meant for it and it has not got it.
-pub(crate) fn is_for_child(arrival: Arrival, child: Pid) -> bool {
+/// Whether the child must be sent what came in, because it was meant for it and it has not got it. `leads`: we lead our
+/// session.
+pub(crate) fn is_for_child(arrival: Arrival, child: Pid, leads: bool) -> bool {
     if arrival.signal == libc::SIGCHLD {
         false
     } else if arrival.by_kernel {
         // An alarm set before we were started is the one example: the child would have inherited it.
-        !OF_A_TERMINAL.contains(&arrival.signal)
+        !OF_A_TERMINAL.contains(&arrival.signal) || leads && OF_A_HANG_UP.contains(&arrival.signal)
     } else {
         // A child that signals its own group has got it; what we cause ourselves (a broken pipe) is about us.
         ![child, getpid()].iter().any(|process| process.as_raw_nonzero().get() == arrival.sender)
@@ -74,17 +79,21 @@ mod tests {
     #[test]
     fn each_signal_reaches_the_child_once() {
         let child = Pid::from_raw(4_000_000).expect("not zero");
-        let check = |signal, by_kernel, sender, expected| {
-            assert_eq!(
-                is_for_child(Arrival { signal, by_kernel, sender }, child),
-                expected,
-                "{signal} {sender}"
-            );
+        let is_sent = |signal, by_kernel, sender, leads| {
+            is_for_child(Arrival { signal, by_kernel, sender }, child, leads)
         };
-        for signal in
-            [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGCONT, libc::SIGWINCH, libc::SIGTSTP]
-        {
+        let check = |signal, by_kernel, sender, expected| {
+            for leads in [false, true] {
+                assert_eq!(is_sent(signal, by_kernel, sender, leads), expected, "{signal} {sender} {leads}");
+            }
+        };
+        for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGWINCH, libc::SIGTSTP] {
             check(signal, true, 0, false);
+            check(signal, false, 1, true);
+        }
+        for signal in [libc::SIGHUP, libc::SIGCONT] {
+            assert!(!is_sent(signal, true, 0, false), "the whole group has {signal}");
+            assert!(is_sent(signal, true, 0, true), "only the leader of the session has {signal}");
             check(signal, false, 1, true);
         }
         for signal in [libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM, libc::SIGABRT, 34, 64] {

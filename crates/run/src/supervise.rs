@@ -188,7 +188,7 @@ impl<'a> Supervisor<'a> {
             if is_fatal {
                 self.fatal.push(arrival.signal);
             }
-            if signals::is_for_child(arrival, self.child.process) {
+            if signals::is_for_child(arrival, self.child.process, sys::leads_session()) {
                 sys::send(self.child.process, arrival.signal);
             }
         }

@@ -125,6 +125,12 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     action.sa_sigaction == libc::SIG_IGN
 }
 
+/// Whether this process leads its session: the one that a terminal tells when it goes away.
+pub(crate) fn leads_session() -> bool {
+    // SAFETY: both take and give numbers only. rustix has no word for the 0 of a session outside our PID namespace.
+    unsafe { libc::getsid(0) == libc::getpid() }
+}
+
 /// Sends `signal` to one process. That it is gone already is no error: it may end at any time.
 pub(crate) fn send(process: Pid, signal: i32) {
     // SAFETY: kill takes two numbers and touches no memory of ours.

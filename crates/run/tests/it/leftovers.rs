@@ -1,10 +1,12 @@
 //! After a `kill -9` the next run takes everything away, and a run that goes on is never touched.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
+use crate::signals::hold_lock;
 use crate::stage::{Running, Stage};
 
 const KEY: (&str, &str, &str) = ("file", "made/deep/app.key", "a key");
@@ -67,6 +69,100 @@ fn a_dead_link_makes_room() {
     let target = memory.join("other/0123456789abcdef/files/made/deep/app.key");
     symlink(target, stage.at("made/deep/app.key")).expect("our home");
     stage.run().refused(125, "is there already and stays untouched");
+}
+
+/// The same home, and an environment that names other folders in memory: cron's, after the login session's.
+fn elsewhere(stage: &Stage) -> Stage {
+    let home = stage.home.path().to_str().expect("a path of ours");
+    Stage::with(&[KEY]).set("home", home).set("runtime", Value::Null)
+}
+
+#[test]
+fn a_dead_link_makes_room_whatever_the_environment_was_then() {
+    let dead = Stage::with(&[KEY, ("file", "other/key", "x")]).script(STAY);
+    killed(&dead);
+    let home = dead.home.path().display();
+    let next = elsewhere(&dead).script(&format!("cat {home}/made/deep/app.key"));
+    assert_eq!(next.run().stdout(), "a key");
+    assert_eq!(dead.leftovers(), ["made", "made/deep"], "and the dead run is swept");
+
+    // Its lock is held: nothing is waited for, and the rest stays for the next run there.
+    killed(&dead);
+    let lock = hold_lock(&dead);
+    assert_eq!(next.run().stdout(), "a key");
+    assert!(dead.leftovers().contains(&"other/key".to_owned()));
+    assert!(!dead.at("made/deep/app.key").is_symlink());
+    drop(lock);
+
+    // The session is over, and its folder with it.
+    for gone in ["strongroom", ""] {
+        killed(&dead);
+        fs::remove_dir_all(dead.memory.path().join(gone)).expect("our own folder");
+        assert_eq!(next.run().stdout(), "a key");
+    }
+}
+
+#[test]
+fn a_run_of_another_environment_that_goes_on_is_named_as_one() {
+    let first = Stage::with(&[KEY])
+        .script("trap 'kill $!; cat made/deep/app.key; exit 3' USR1; echo ready; sleep 60 & wait");
+    let mut running = first.start();
+    let before = first.leftovers();
+    elsewhere(&first).reports(&[]).run().refused(125, "app.key; wait for its end, or pass --home");
+    assert_eq!(first.leftovers(), before, "the first run has all that it had");
+    running.send(Signal::USR1);
+    assert_eq!(running.rest(), "a key");
+    assert_eq!(running.end().code(), Some(3));
+}
+
+#[test]
+fn a_link_into_what_is_not_ours_alone_stays() {
+    let stage = Stage::with(&[KEY]).script(STAY);
+    killed(&stage);
+    let next = elsewhere(&stage).reports(&[]);
+    let check = |what: &str| {
+        let before = stage.leftovers();
+        next.run().refused(125, "app.key is there already and stays untouched");
+        assert_eq!(stage.leftovers(), before, "{what}");
+    };
+    let memory = stage.memory.path();
+    let own = memory.join("strongroom");
+    let link = stage.at("made/deep/app.key");
+    for (folder, mode) in [(&own, 0o750), (&memory.to_owned(), 0o701)] {
+        fs::set_permissions(folder, Permissions::from_mode(mode)).expect("our own folder");
+        check("a folder that is open to others");
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).expect("our own folder");
+    }
+    fs::rename(&own, memory.join("moved")).expect("our own folder");
+    symlink("moved", &own).expect("our own folder");
+    check("a way through a link");
+    fs::rename(memory.join("moved"), memory.join("away")).expect("our own folder");
+    check("a way through a link to nothing");
+    fs::rename(memory.join("away"), memory.join("moved")).expect("our own folder");
+    fs::remove_file(&own).expect("ours");
+    fs::rename(memory.join("moved"), &own).expect("our own folder");
+    if rustix::process::getuid().is_root() {
+        chown(&own, Some(12345), None).expect("root may");
+        check("another user's folder");
+        chown(&own, Some(0), None).expect("root may");
+        lchown(&link, Some(12345), None).expect("root may");
+        check("another user's link");
+        lchown(&link, Some(0), None).expect("root may");
+    }
+    let run = fs::read_dir(&own).expect("ours").next().expect("the dead run").expect("ours").path();
+    fs::rename(&run, memory.join("run")).expect("our own folder");
+    symlink(memory.join("run"), &run).expect("our own folder");
+    check("a run that is a link");
+    fs::remove_file(&run).expect("ours");
+    let target = fs::read_link(&link).expect("a link");
+    for other in ["deep/app.key.old", "../made/deep/app.key"] {
+        fs::remove_file(&link).expect("our home");
+        symlink(target.with_file_name(other), &link).expect("our home");
+        check("a link to another file");
+    }
+    fs::remove_file(&link).expect("our home");
+    symlink(target, &link).expect("our home");
+    assert_eq!(next.run().code(), Some(0), "what it was at first makes room");
 }
 
 #[test]

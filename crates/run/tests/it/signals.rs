@@ -87,7 +87,7 @@ fn waits(pid: Pid) -> bool {
 }
 
 /// The lock of the runtime folder, which is made where it is missing.
-fn hold_lock(stage: &Stage) -> OwnedFd {
+pub(crate) fn hold_lock(stage: &Stage) -> OwnedFd {
     let folder = stage.memory.path().join("strongroom");
     if !folder.exists() {
         fs::create_dir(&folder).expect("our own folder");

@@ -1,11 +1,14 @@
-//! On a terminal strongroom is not noticed: keys act once, Ctrl-Z stops the job and the shell continues it.
+//! On a terminal strongroom is not noticed: keys act once, Ctrl-Z stops the job and the shell continues it, and a
+//! terminal that goes away takes the job along.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
@@ -14,7 +17,7 @@ use crate::stage::{Stage, reporter};
 const TOKEN: (&str, &str, &str) = ("env", "TOKEN", "a-token-to-mask");
 const KEY: (&str, &str, &str) = ("file", "conf/app.key", "a key");
 
-/// A user at a terminal, with a shell that runs one job.
+/// A user at a terminal, with a shell that runs one job, or with that job alone.
 struct User {
     terminal: File,
     shell: Child,
@@ -25,12 +28,21 @@ struct User {
 
 impl User {
     fn at(stage: &Stage, streams: &str) -> Self {
+        Self::with("shell", stage, &[streams])
+    }
+
+    /// The run itself leads the session, as with `ssh -t`.
+    fn without_shell(stage: &Stage) -> Self {
+        Self::with("lead", stage, &[])
+    }
+
+    fn with(role: &str, stage: &Stage, streams: &[&str]) -> Self {
         let terminal: OwnedFd =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
         grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("our own terminal");
         let name = ptsname(&terminal, Vec::new()).expect("it has a name").into_string().expect("plain text");
         let mut shell = Command::new(reporter());
-        shell.arg("shell").arg(stage.spec()).args([&name, streams]).current_dir(stage.home.path());
+        shell.arg(role).arg(stage.spec()).arg(&name).args(streams).current_dir(stage.home.path());
         let mut shell =
             shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the reporter is built");
         let says = BufReader::new(shell.stdout.take().expect("piped"));
@@ -38,6 +50,13 @@ impl User {
         let terminal = File::from(terminal);
         let screen = BufReader::new(terminal.try_clone().expect("a descriptor"));
         Self { terminal, shell, says, tells, screen }
+    }
+
+    /// Closes the window.
+    fn hang_up(&mut self) {
+        let nothing = File::open("/dev/null").expect("it is everywhere");
+        self.screen = BufReader::new(nothing.try_clone().expect("a descriptor"));
+        self.terminal = nothing;
     }
 
     fn press(&mut self, keys: &str) {
@@ -142,6 +161,70 @@ fn ctrl_z_stops_the_job_and_the_shell_continues_it() {
             user.see("got a line a-token-to-mask");
         }
         assert_eq!(user.hear(), "exited 3");
+        assert_eq!(stage.leftovers(), [""; 0]);
+    }
+}
+
+/// Says through a pipe what a terminal that is gone no longer shows: the number of its supervisor, then each signal.
+const LISTEN_ON: &str = r#"
+    trap '' HUP TERM
+    sleep 60 & sleeper=$!
+    for signal in SIGNALS; do trap "echo $signal >&3" $signal; done
+    trap 'kill -9 $sleeper; echo end >&3; exit 7' TERM
+    mkfifo said; echo ready; exec 3>said; rm said; echo $PPID >&3
+    while kill -0 $sleeper; do wait $sleeper; done"#;
+
+/// A child that says these signals, once it listens; and its supervisor.
+fn listen(user: &mut User, stage: &Stage) -> (BufReader<File>, Pid) {
+    user.see("ready");
+    let mut said = BufReader::new(File::open(stage.at("said")).expect("just made"));
+    let mut supervisor = String::new();
+    said.read_line(&mut supervisor).expect("text");
+    (said, Pid::from_raw(supervisor.trim().parse().expect("a number")).expect("not zero"))
+}
+
+#[test]
+fn a_closed_terminal_ends_the_run_that_leads_its_session() {
+    let stage = Stage::with(&[TOKEN, KEY]).script("echo ready; exec sleep 60");
+    let mut user = User::without_shell(&stage);
+    user.see("ready");
+    user.hang_up();
+    assert_eq!(user.shell.wait().expect("our child").signal(), Some(1));
+    assert_eq!(stage.leftovers(), [""; 0]);
+}
+
+#[test]
+fn a_closed_terminal_reaches_the_child_of_the_leader_once() {
+    let stage = Stage::with(&[TOKEN, KEY]).script(&LISTEN_ON.replace("SIGNALS", "HUP CONT"));
+    let mut user = User::without_shell(&stage);
+    let (mut said, supervisor) = listen(&mut user, &stage);
+    user.hang_up();
+    for signal in ["HUP\n", "CONT\n"] {
+        let mut line = String::new();
+        said.read_line(&mut line).expect("text");
+        assert_eq!(line, signal);
+    }
+    kill_process(supervisor, Signal::TERM).expect("it runs");
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "end\n", "and nothing came twice");
+    assert_eq!(user.shell.wait().expect("our child").code(), Some(7));
+    assert_eq!(stage.leftovers(), [""; 0]);
+}
+
+#[test]
+fn a_closed_terminal_reaches_the_child_of_a_job_once() {
+    for _ in 0..5 {
+        let stage = Stage::with(&[TOKEN, KEY]).script(&LISTEN_ON.replace("SIGNALS", "HUP"));
+        let mut user = User::at(&stage, "terminal");
+        let (mut said, supervisor) = listen(&mut user, &stage);
+        let supervisor = pidfd_open(supervisor, PidfdFlags::empty()).expect("it runs");
+        user.hang_up();
+        // The shell dies of it, at which the kernel tells the whole job, and then the driver's TERM comes.
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).expect("text");
+        assert_eq!(rest, "HUP\nend\n");
+        poll(&mut [PollFd::new(&supervisor, PollFlags::IN)], None).expect("it ends");
         assert_eq!(stage.leftovers(), [""; 0]);
     }
 }
