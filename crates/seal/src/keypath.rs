@@ -62,11 +62,11 @@ mod tests {
         check("/home/ada lovelace/keys/fd2c7e2e-4b8c-4e4e-9d3a-2f1f7f5f9a61/room.key", true);
         check(&format!("/etc/{}", &key[1..]), true);
         check(key, false);
-        check(&format!("/home/me/{key}"), false);
-        check(&format!("/home/me/{key}\n"), false);
-        check(&format!("/home/me/file:{key}=/x"), false);
-        check(&format!("/home/me/{key}x"), false);
-        check("/home/me/strongroom-root-key 1 00", false);
+        check(&format!("/srv/me/{key}"), false);
+        check(&format!("/srv/me/{key}\n"), false);
+        check(&format!("/srv/me/file:{key}=/x"), false);
+        check(&format!("/srv/me/{key}x"), false);
+        check("/srv/me/strongroom-root-key 1 00", false);
         check("strongroom-root-key", false);
     }
 

@@ -35,8 +35,12 @@ fn is_inherited(line: &str) -> bool {
     name.trim().ends_with(".workspace") && value.trim() == "true" || value.contains("workspace = true")
 }
 
-/// What betrays a machine, where no word runs on before it (`/srv/work/` is nobody's).
-const PATHS: &[&str] = &["/work/", "/root/"];
+/// What betrays a machine, where no word runs on before it: somebody's own folder (`/srv/root/` is nobody's), and the very
+/// folder that this was built in.
+const PATHS: &[&str] = &["/root/", "/Users/", env!("CARGO_MANIFEST_DIR").split_at(HERE).0];
+
+/// The checkout is the folder above this one.
+const HERE: usize = env!("CARGO_MANIFEST_DIR").len() - "xtask".len();
 
 /// What would send cargo or pip elsewhere than to the public index.
 const REGISTRIES: &[&str] =
@@ -108,9 +112,10 @@ mod tests {
         let check = |path: &str, line: &str, expected: usize| {
             assert_eq!(traces(&planted(path, line)).len(), expected, "{path}: {line}");
         };
-        check("README.md", "cd /work/main", 1);
+        check("README.md", "cd /Users/jo/strongroom", 1);
+        check("README.md", concat!("see ", env!("CARGO_MANIFEST_DIR")), 1);
         check("README.md", "see `/root/.cargo`", 1);
-        check("README.md", "the folder $HOME/work/ and /srv/work/data are anybody's", 0);
+        check("README.md", "the folder $HOME/root/ and /srv/root/data are anybody's", 0);
         check("README.md", "an own registry = a choice", 0);
         check("deny.toml", "unknown-registry = \"deny\"", 0);
         check(".cargo/config.toml", "registry = \"mirror\"", 1);
