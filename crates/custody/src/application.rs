@@ -78,6 +78,8 @@ impl Custodian {
             deleted_at: None,
             face: sealed,
         };
+        // A live one whose row was taken away must not be built over.
+        self.live_application(id).await?;
         let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
         match transaction.insert_application(&row).await {
             Err(ChangeError::Exists) => return Err(ApplicationError::Exists(id.clone())),

@@ -92,6 +92,15 @@ pub enum ApplicationError {
     Fault(#[from] Fault),
 }
 
+impl From<ReadError> for ApplicationError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Absent(absent) => absent.into(),
+            ReadError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 /// Why a collection is not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {

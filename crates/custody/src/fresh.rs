@@ -2,7 +2,8 @@
 //! it was not written over since. So every look at a collection or an application is held against that record, and a row
 //! that was put back to an earlier state of its own is noticed when it is read.
 //!
-//! What this cannot see: newer records that were cut off together with what they tell of.
+//! What this cannot see: newer records that were cut off together with what they tell of, and a newer record whose row was
+//! removed or relabelled too. `verify` finds the latter.
 
 use strongroom_ledger::Record;
 use strongroom_ledger::record::Action;

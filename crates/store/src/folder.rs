@@ -41,10 +41,7 @@ impl Folder {
     pub(crate) fn make(path: &Path) -> Result<Self, OpenError> {
         let folder = Self::at(path)?;
         if !folder.exists()? {
-            // Missing parents are private too, as for any folder of a user's own.
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder.path);
-            // Whatever the umask took away.
-            let made = made.and_then(|()| fs::set_permissions(&folder.path, Permissions::from_mode(0o700)));
+            let made = make_private(&folder.path);
             made.and_then(|()| folder.path.parent().map_or(Ok(()), sync)).map_err(io_error(&folder.path))?;
         }
         folder.check().map_err(|error| match error {
@@ -226,6 +223,21 @@ impl fmt::Display for Shown<'_> {
             return f.write_str(&text);
         }
         write!(f, "'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Makes a folder with its missing parents, which are private too, as for any folder of a user's own.
+fn make_private(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if !parent.exists() => make_private(parent)?,
+        _ => {}
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        // Whatever the umask took away.
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(0o700)),
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -32,6 +32,13 @@ pub(super) fn act(typed: &Quickstart, environment: &Environment, data_given: boo
     if typed.clean { story.clean(typed.yes) } else { story.tell() }
 }
 
+/// What an earlier quickstart made.
+struct There {
+    application: bool,
+    /// The current version of the collection.
+    version: Option<u64>,
+}
+
 struct Story {
     folder: Folder,
     environment: Environment,
@@ -47,14 +54,16 @@ impl Story {
         say("1. A strongroom: a data folder, and a root key that lies elsewhere.")?;
         self.step(&["init", "--root-key", &key])?;
         say("2. An application, and a secrets collection for it: a variable and two files.")?;
-        let (application, collection_there) = self.there()?;
+        let There { application, version } = self.there()?;
         if !application {
             self.step(&["apps", "create", APP])?;
         }
-        if collection_there {
-            self.step(&["secrets", "update", COLLECTION, "--app", APP, "--from", &collection])?;
-        } else {
-            self.step(&["secrets", "create", "--app", APP, "--from", &collection])?;
+        match version {
+            Some(version) if self.folder.noted()? != Some(version) => {
+                say("   The collection was changed since the last quickstart, and is kept as it is.")?;
+            }
+            Some(_) => self.write(&["secrets", "update", COLLECTION, "--app", APP, "--from", &collection])?,
+            None => self.write(&["secrets", "create", "--app", APP, "--from", &collection])?,
         }
         say("3. What may be seen of it: everything but the values.")?;
         self.step(&["secrets", "get", COLLECTION, "--app", APP])?;
@@ -87,14 +96,23 @@ impl Story {
         Ok(verified)
     }
 
-    /// Whether an earlier quickstart made the application and the collection.
-    fn there(&self) -> Result<(bool, bool)> {
+    /// Does a step that writes the example's collection, and notes the version that it made.
+    fn write(&self, words: &[&str]) -> Result<()> {
+        self.step(words)?;
+        self.there()?.version.map_or(Ok(()), |version| self.folder.note(version))
+    }
+
+    /// What there is of the application and the collection.
+    fn there(&self) -> Result<There> {
         let access = open::caller().access::<List>(&ApplicationId::parse(APP)?);
         let id = CollectionId::parse(COLLECTION)?;
         block_on(open::with(&self.settings()?, async |custodian| {
             let application = open::present(custodian.get_application(&access).await)?;
             let collection = open::present(custodian.get(&access, &id, None).await)?;
-            Ok((application.is_ok(), collection.is_ok()))
+            Ok(There {
+                application: application.is_ok(),
+                version: collection.ok().map(|(_, version)| version),
+            })
         }))?
     }
 
@@ -189,6 +207,14 @@ impl Story {
             let ours = open::present(custodian.list(&access).await)?.unwrap_or_default();
             let others = ours.into_iter().filter(|collection| collection.id != COLLECTION);
             foreign.extend(others.map(|collection| format!("{APP}/{}", collection.id)));
+            let example =
+                open::present(custodian.get(&access, &CollectionId::parse(COLLECTION)?, None).await)?;
+            if let Ok((_, version)) = example
+                && self.folder.noted()? != Some(version)
+            {
+                foreign.push(format!("{COLLECTION} with your changes"));
+            }
+            foreign.extend(self.folder.changed_examples());
             Ok(foreign)
         })
         .await

@@ -253,3 +253,24 @@ fn settings_of_another_strongroom_do_not_lead_it_astray() {
     assert_eq!(room.actions(), ["instance.create", "application.create"], "the other one was not touched");
     room.say("quickstart story --data data").refused(2, "quickstart makes a data folder of its own");
 }
+
+#[test]
+fn who_went_on_from_the_example_keeps_it_and_is_asked() {
+    let room = Room::empty();
+    room.say("quickstart story").done();
+    let update = "secrets update my-secrets-collection --app quickstart --env API_KEY --data story/data";
+    room.say_with(update, "my own value").done();
+    let told = room.say("quickstart story").done().text();
+    assert!(told.contains("is kept as it is"), "{told}");
+    let reveal = "secrets reveal my-secrets-collection API_KEY --app quickstart --data story/data";
+    assert_eq!(room.say(reveal).done().text(), "my own value");
+    room.say("quickstart story --clean")
+        .refused(1, "my-secrets-collection with your changes. Remove it all?");
+
+    let other = "quickstart other";
+    room.say(other).done();
+    fs::write(room.path("home/other/home/show.sh"), "echo mine\n").expect("our own file");
+    room.say("quickstart other --clean").refused(1, "home/show.sh. Remove it all?");
+    room.say("quickstart other --clean --yes").done();
+    room.say("quickstart story --clean --yes").done();
+}

@@ -816,3 +816,15 @@ fn what_is_altered_is_neither_changed_nor_deleted() {
         room.delete("alpha", "calm").await.expect("deleted");
     });
 }
+
+#[test]
+fn an_application_that_was_taken_away_is_not_made_again() {
+    let stage = Stage::furnish();
+    let spoilt = stage.folder.copy();
+    spoilt.tamper("DELETE FROM applications WHERE id = 'beta'");
+    block_on(async {
+        let room = spoilt.open().await;
+        let error = room.create_application("beta").await.expect_err("it was there");
+        assert!(error.to_string().starts_with("application beta is not what was written"), "{error}");
+    });
+}

@@ -22,6 +22,7 @@ const EXAMPLES: [(&str, &str); 3] = [
 /// What says that a quickstart made this folder: without it nothing in there is written, run or removed.
 const MARKER: &str = ".strongroom-quickstart";
 const MARKED: &str = "Made by strongroom quickstart. Its --clean removes what it made here.\n";
+const VERSION: &str = "version: ";
 
 /// What a strongroom keeps in its data folder.
 const DATA_FILES: [&str; 4] = ["strongroom.db-wal", "strongroom.db-shm", "strongroom.db", "lock"];
@@ -104,6 +105,33 @@ impl Folder {
         remove(&self.path, fs::remove_dir)
     }
 
+    /// Notes which version of the example's collection this quickstart wrote last: a newer one is somebody's own.
+    pub(super) fn note(&self, version: u64) -> Result<()> {
+        let marker = self.join(MARKER);
+        let text = format!("{MARKED}{VERSION}{version}\n");
+        let noted = OpenOptions::new().write(true).truncate(true).custom_flags(no_follow()).open(&marker);
+        noted
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("{} cannot be written", marker.display()))
+    }
+
+    /// The version that was noted.
+    pub(super) fn noted(&self) -> Result<Option<u64>> {
+        let marker = self.join(MARKER);
+        let text = read(&marker).with_context(|| unreadable(&marker))?;
+        let text = String::from_utf8_lossy(&text);
+        Ok(text.lines().find_map(|line| line.strip_prefix(VERSION)?.parse().ok()))
+    }
+
+    /// The examples that are not as they came.
+    pub(super) fn changed_examples(&self) -> Vec<String> {
+        let changed = |(name, text): &(&str, &str)| {
+            let path = self.join("home").join(name);
+            read(&path).is_ok_and(|now| now != text.as_bytes()).then(|| path.display().to_string())
+        };
+        EXAMPLES.iter().filter_map(changed).collect()
+    }
+
     fn is_marked(&self) -> Result<bool> {
         let marker = self.join(MARKER);
         match fs::symlink_metadata(&marker) {
@@ -153,10 +181,13 @@ fn lay(path: &Path, text: &str) -> Result<()> {
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).expect("a flag of open(2) is an int");
     let mut bytes = Vec::new();
-    OpenOptions::new().read(true).custom_flags(no_follow).open(path)?.read_to_end(&mut bytes)?;
+    OpenOptions::new().read(true).custom_flags(no_follow()).open(path)?.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+fn no_follow() -> i32 {
+    i32::try_from(OFlags::NOFOLLOW.bits()).expect("a flag of open(2) is an int")
 }
 
 fn unreadable(path: &Path) -> String {
