@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, copy_program, lay_program};
 
 const SECRET: (&str, &str, &str) = ("env", "TOKEN", "a-token-to-mask");
 const FILE: (&str, &str, &str) = ("file", "conf/app.key", "a-key-to-mask");
@@ -53,8 +53,7 @@ fn what_is_not_found_is_127_and_delivers_nothing() {
         stage.run().refused(127, "was not found");
         assert!(!stage.memory.path().join("strongroom").exists(), "nothing was prepared for it");
     }
-    fs::write(stage.at("script"), "#!/no/such/interpreter\r\n").expect("our home");
-    make_executable(&stage, "script");
+    lay_program(&stage.at("script"), "#!/no/such/interpreter\r\n", 0o755);
     let stage = stage.command(&["./script"]);
     stage.run().refused(127, r#"is a script for "/no/such/interpreter\r", which was not found"#);
 }
@@ -62,17 +61,15 @@ fn what_is_not_found_is_127_and_delivers_nothing() {
 #[test]
 fn what_cannot_be_executed_is_126() {
     let stage = Stage::with(&[FILE]);
-    fs::write(stage.at("plain"), "#!/bin/sh\n").expect("our home");
-    fs::write(stage.at("script"), "#!/etc/passwd\n").expect("our home");
-    make_executable(&stage, "script");
+    lay_program(&stage.at("plain"), "#!/bin/sh\n", 0o644);
+    lay_program(&stage.at("script"), "#!/etc/passwd\n", 0o755);
     let mut stage = stage;
     for name in ["./plain", "/etc/passwd", ".", "/tmp/", "./script"] {
         stage = stage.command(&[name]);
         stage.run().refused(126, "is not an executable program");
     }
     // A text without a first line for the kernel: seen only at exec, and by then there are files to remove.
-    fs::write(stage.at("text"), "echo no shell is asked\n").expect("our home");
-    make_executable(&stage, "text");
+    lay_program(&stage.at("text"), "echo no shell is asked\n", 0o755);
     stage = stage.command(&["./text"]);
     stage.run().refused(126, "cannot be executed; a script needs a first line");
     assert_eq!(stage.leftovers(), ["plain", "script", "text"]);
@@ -96,9 +93,7 @@ fn the_first_executable_in_path_is_taken() {
         ("c", "#!/bin/sh\necho c", 0o755),
     ] {
         fs::create_dir(stage.at(folder)).expect("our home");
-        fs::write(stage.at(folder).join("tool"), content).expect("our home");
-        fs::set_permissions(stage.at(folder).join("tool"), fs::Permissions::from_mode(mode))
-            .expect("our home");
+        lay_program(&stage.at(folder).join("tool"), content, mode);
     }
     let run = |path: &str| {
         let mut driver = stage.driver();
@@ -108,7 +103,7 @@ fn the_first_executable_in_path_is_taken() {
     assert_eq!(run("none:a:b:c"), (Some(0), "b/tool\n".into()), "the name a script sees is execvp's");
     assert_eq!(run("a"), (Some(126), String::new()));
     assert_eq!(run("none"), (Some(127), String::new()));
-    fs::copy(stage.at("c/tool"), stage.at("tool")).expect("our home");
+    copy_program(&stage.at("c/tool"), &stage.at("tool"));
     assert_eq!(run("none:"), (Some(0), "c\n".into()), "an empty part is the working directory");
 }
 
@@ -122,8 +117,4 @@ fn more_than_the_kernel_takes_is_refused_and_removed() {
     let stage = Stage::with(&secrets).masked();
     stage.run().refused(125, "arguments and environment together are more than the kernel takes");
     assert_eq!(stage.leftovers(), [""; 0]);
-}
-
-fn make_executable(stage: &Stage, name: &str) {
-    fs::set_permissions(stage.at(name), fs::Permissions::from_mode(0o755)).expect("our home");
 }

@@ -14,6 +14,23 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// Puts a program there, written by another process: a descriptor that is open for writing here would be inherited by
+/// whatever another test starts at that moment, and then the kernel finds the file busy and does not execute it.
+pub(crate) fn lay_program(path: &Path, content: &str, mode: u32) {
+    let mode = format!("{mode:o}");
+    let written = Command::new("sh")
+        .args(["-c", r#"printf %s "$2" >"$1" && chmod "$3" "$1""#, "sh"])
+        .arg(path)
+        .args([content, &mode])
+        .status();
+    assert!(written.expect("there is sh").success());
+}
+
+/// The same for a copy.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    assert!(Command::new("cp").args([from, to]).status().expect("there is cp").success());
+}
+
 pub(crate) struct Stage {
     pub(crate) home: TempDir,
     pub(crate) memory: TempDir,
@@ -91,7 +108,7 @@ impl Stage {
     pub(crate) fn run_as(&self, uid: u32) -> Ran {
         // Where programs are built is often closed to others.
         let driver = self.desk.path().join("reporter");
-        fs::copy(reporter(), &driver).expect("our own folder");
+        copy_program(&reporter(), &driver);
         for folder in [self.desk.path(), self.memory.path()] {
             chown(folder, Some(uid), None).expect("root may");
         }
