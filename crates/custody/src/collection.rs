@@ -214,7 +214,7 @@ impl Custodian {
         let born = self.application_row(application).await?.born;
         let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
         self.check_application(&mut transaction, access, &born).await?;
-        let found = transaction.current(&born, id.as_str()).await.map_err(Fault::from)?;
+        let found = transaction.current_face(&born, id.as_str()).await.map_err(Fault::from)?;
         let told = self
             .told(transaction.newest_record(application.as_str(), id.as_str()).await.map_err(Fault::from)?)?;
         if !is_told(found.as_ref().map(|(row, _)| row), told.as_ref(), &born) {
@@ -222,8 +222,7 @@ impl Custodian {
             return Err(Fault::Integrity { what, source: None }.into());
         }
         let (before, current) = found.ok_or_else(|| absent(access, id))?;
-        let chosen =
-            Chosen { application, collection: &before, version: &current.face, current: &current.face };
+        let chosen = Chosen { application, collection: &before, version: &current, current: &current };
         self.open_face(&chosen)?;
         let (_, manifest_key) = self
             .keyring
@@ -231,7 +230,7 @@ impl Custodian {
             .map_err(|_| altered(&chosen))?;
         let mut after =
             CollectionRow { tombstone: before.born.clone(), epoch: before.epoch + 1, ..before.clone() };
-        let manifest = manifest_mac(&manifest_key, &after, &current.face)?;
+        let manifest = manifest_mac(&manifest_key, &after, &current)?;
         after.manifest = manifest.to_vec();
         transaction
             .bury_collection(&after.born, before.epoch, now.as_micros(), &after.manifest)
