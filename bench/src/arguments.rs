@@ -8,12 +8,20 @@ use clap::{Parser, ValueEnum};
 
 use crate::rounds::Pace;
 
+const EXAMPLES: &str = "Examples, from the workspace; the programs that are measured are built first, as this one was:
+  cargo run --release -p strongroom-bench -- get
+  cargo run --release -p strongroom-bench -- deliver --rounds 11 --json deliver.jsonl
+  cargo run --profile dist -p strongroom-bench -- footprint   (as packages are built; the slim program takes a while)
+
+Nothing else should run meanwhile. Fsyncs are counted where strace is on PATH; 1,000 connections need `ulimit -n 2048`.";
+
 /// Measures strongroom beside its ceilings and prints ratios.
 ///
-/// Subject and ceilings alternate in each round; the ratio is taken per round. A ratio that varies by more than a factor
+/// Subject and ceilings alternate in each round; the ratio is taken per round: of what each takes (a goal with ×), or of
+/// what each gets done (a goal without), where two ceilings share the cores. A ratio that varies by more than a factor
 /// of two is called noisy and decides nothing. Data lies beside this program: set CARGO_TARGET_DIR to try another disk.
 #[derive(Debug, Parser)]
-#[command(name = "strongroom-bench")]
+#[command(name = "strongroom-bench", after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The works to measure (default: all).
     names: Vec<Name>,
@@ -53,8 +61,12 @@ pub(crate) enum Name {
     Start,
     /// A collection into a process, embedded.
     Run,
-    /// A collection out of an open strongroom, its record durable first; one client.
+    /// A collection out of a strongroom, its record durable first: embedded with one client, served with one and with 64.
     Deliver,
+    /// A collection of 20 secrets, masked, served to 64 clients.
+    Get,
+    /// The memory of a server, idle and with 64 and 1,000 connections; the size of the program, full and slim.
+    Footprint,
 }
 
 impl fmt::Display for Name {
@@ -63,6 +75,8 @@ impl fmt::Display for Name {
             Self::Start => "start",
             Self::Run => "run",
             Self::Deliver => "deliver",
+            Self::Get => "get",
+            Self::Footprint => "footprint",
         })
     }
 }
@@ -97,7 +111,7 @@ mod tests {
                 Arguments::try_parse_from([&["bench"], typed].concat()).expect("a right command line");
             assert_eq!(typed.works(), expected, "{typed:?}");
         };
-        check(&[], &[Name::Start, Name::Run, Name::Deliver]);
+        check(&[], &[Name::Start, Name::Run, Name::Deliver, Name::Get, Name::Footprint]);
         check(&["deliver"], &[Name::Deliver]);
         check(&["run", "start", "run"], &[Name::Run, Name::Start]);
     }

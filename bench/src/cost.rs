@@ -1,7 +1,8 @@
-//! What noise cannot move: CPU time, and fsyncs counted by strace where it is on PATH. Deliberately without a call that
-//! needs `unsafe`, and without a library slipped into the subject.
+//! What noise cannot move: CPU time, memory, and fsyncs counted by strace where it is on PATH. Deliberately without a call
+//! that needs `unsafe`, and without a library slipped into the subject.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,16 +14,41 @@ use rustix::time::{ClockId, clock_gettime};
 pub(crate) fn cpu_time() -> Result<Duration> {
     let ours = Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).context("read the CPU clock")?;
     let stat = fs::read_to_string("/proc/self/stat").context("read /proc/self/stat")?;
-    let ticks = children_ticks(&stat).context("find the children's time in /proc/self/stat")?;
-    let second = rustix::param::clock_ticks_per_second();
-    Ok(ours + Duration::from_secs_f64(ticks as f64 / second as f64))
+    let theirs = ticks(&stat, OF_CHILDREN).context("find the children's time in /proc/self/stat")?;
+    Ok(ours + theirs)
 }
 
-/// Fields 16 and 17 of stat, see proc(5). The second is a name, in brackets, and may hold anything.
-fn children_ticks(stat: &str) -> Option<u64> {
+/// The CPU time of another process, with all of its threads, in ticks too.
+pub(crate) fn cpu_time_of(process: u32) -> Result<Duration> {
+    let path = format!("/proc/{process}/stat");
+    let stat = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    ticks(&stat, ITS_OWN).with_context(|| format!("find the time of the process in {path}"))
+}
+
+/// Where the two fields of stat stand, see proc(5), counted from the third.
+const ITS_OWN: usize = 11;
+const OF_CHILDREN: usize = 13;
+
+/// The second field of stat is a name, in brackets, and may hold anything.
+fn ticks(stat: &str, first: usize) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut ticks = fields.split_whitespace().skip(13).map(str::parse::<u64>);
-    Some(ticks.next()?.ok()? + ticks.next()?.ok()?)
+    let mut ticks = fields.split_whitespace().skip(first).map(str::parse::<u64>);
+    let ticks = ticks.next()?.ok()? + ticks.next()?.ok()?;
+    let second = rustix::param::clock_ticks_per_second();
+    Some(Duration::from_secs_f64(ticks as f64 / second as f64))
+}
+
+/// The resident memory of another process, in MiB.
+pub(crate) fn resident(process: u32) -> Result<f64> {
+    let path = format!("/proc/{process}/status");
+    let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    resident_mebibytes(&status).with_context(|| format!("find the resident memory in {path}"))
+}
+
+fn resident_mebibytes(status: &str) -> Option<f64> {
+    let size = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = size.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes as f64 / 1024.0)
 }
 
 /// How many fsyncs a program makes; none where strace is missing or may not look. It starts the program: attached to one
@@ -44,6 +70,35 @@ pub(crate) fn count_fsyncs(program: &Command) -> Result<Option<u64>> {
     }
 }
 
+/// The same program with strace behind it, which writes a line for each fsync: for one that is counted while it runs. It
+/// stays our own child, and is stopped at those calls only, so that what it does in between takes as long as ever.
+pub(crate) fn traced(program: &Command, trace: &Path) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args([
+        "-D",
+        "-f",
+        "--seccomp-bpf",
+        "-qqq",
+        "-e",
+        "trace=fsync,fdatasync",
+        "-e",
+        "signal=none",
+        "-o",
+    ]);
+    strace.arg(trace).arg(program.get_program()).args(program.get_args());
+    let variables = program.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    strace.env_clear().envs(variables);
+    strace.stdin(Stdio::null()).stdout(Stdio::null());
+    strace
+}
+
+/// How many fsyncs a trace has so far.
+pub(crate) fn count_traced(trace: &Path) -> Result<u64> {
+    let text = fs::read_to_string(trace).context("read what strace wrote")?;
+    // A call that another thread interrupts has two lines; the second one begins `<... fsync resumed>`.
+    Ok(text.lines().filter(|line| line.contains("fsync(") || line.contains("fdatasync(")).count() as u64)
+}
+
 /// Adds up the calls of a summary (`strace -c`): the fourth column of every line that ends with one of our names.
 fn sum_calls(summary: &str) -> Result<u64> {
     let mut calls = 0;
@@ -62,14 +117,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_of_children_is_found_behind_any_name() {
+    fn a_time_is_found_behind_any_name() {
+        let time = |ticks: u64| {
+            Some(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+        };
         let check = |name: &str| {
             let stat = format!("42 ({name}) S 1 42 42 0 -1 4194560 500 900 0 0 7 8 30 12 20 0 1 0 1000");
-            assert_eq!(children_ticks(&stat), Some(42), "{name}");
+            assert_eq!(ticks(&stat, ITS_OWN), time(15), "{name}");
+            assert_eq!(ticks(&stat, OF_CHILDREN), time(42), "{name}");
         };
         check("bench");
         check("a) S 1 (b");
-        assert_eq!(children_ticks("42 (bench) S 1"), None);
+        assert_eq!(ticks("42 (bench) S 1", ITS_OWN), None);
+    }
+
+    #[test]
+    fn another_process_is_seen_from_outside() {
+        let ours = std::process::id();
+        assert!(resident(ours).expect("our own size") > 0.5);
+        assert!(cpu_time_of(ours).is_ok());
+        assert_eq!(resident_mebibytes("Name:\tx\nVmRSS:\t    2560 kB\nRssAnon:\t 1 kB\n"), Some(2.5));
+        assert_eq!(resident_mebibytes("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn a_call_counts_once_also_when_it_is_interrupted() {
+        let trace = tempfile::NamedTempFile::new().expect("a file for tests");
+        let lines = "7 fsync(3 <unfinished ...>\n8 fdatasync(4) = 0\n7 <... fsync resumed>) = 0\n9 +++ exited with 0 +++\n";
+        fs::write(&trace, lines).expect("a trace");
+        assert_eq!(count_traced(trace.path()).expect("a count"), 2);
     }
 
     #[test]

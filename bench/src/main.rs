@@ -10,10 +10,12 @@
 mod arguments;
 mod ceiling;
 mod cost;
+mod load;
 mod place;
 mod programs;
 mod report;
 mod rounds;
+mod server;
 mod work;
 
 use std::process::ExitCode;

@@ -79,7 +79,7 @@ impl Sample {
         let secrets = (0..self.secrets).map(|number| self.secret(number)).collect::<Result<_>>()?;
         let draft = Draft { id: Some(self.id.to_owned()), secrets: Some(secrets), ..Draft::default() };
         let new = NewCollection::settle(draft, custodian.limits())?;
-        custodian.create(&caller().access::<Write>(&application()?), new, now()).await?;
+        custodian.create(&caller().access::<Write>(&application()?)?, new, now()).await?;
         Ok(())
     }
 
@@ -96,7 +96,7 @@ impl Sample {
 /// Makes the application that all samples belong to.
 pub(crate) async fn create_application(custodian: &Custodian) -> Result<()> {
     let new = NewApplication { name: None, description: String::new() };
-    custodian.create_application(&caller().access::<Manage>(&application()?), new, now()).await?;
+    custodian.create_application(&caller().everywhere::<Manage>()?, &application()?, new, now()).await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The programs under test: built through cargo, or found beside this one. Never one from PATH: its figures would be
 //! about another version.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -19,28 +20,35 @@ impl Programs {
     /// Builds them as this program was built, where cargo started it; otherwise they must be there.
     pub(crate) fn provide() -> Result<Self> {
         let folder = folder()?;
-        if let (Some(cargo), Some(package)) =
-            (std::env::var_os("CARGO"), std::env::var_os("CARGO_MANIFEST_DIR"))
-        {
-            let profile = folder.file_name().context("find the profile of this program")?;
+        if let Some(cargo) = Cargo::of_this(&folder) {
             // One call each: cargo would build what both share with the features of both.
-            for selection in [["strongroom-cli", "strongroom"], ["strongroom-bench", "strongroom-bench-wrap"]]
-            {
-                let mut build = Command::new(&cargo);
-                build.args(["build", "--quiet", "-p", selection[0], "--bin", selection[1], "--profile"]);
-                let built = build.arg(profile).current_dir(&package).status().context("start cargo")?;
-                ensure!(built.success(), "cargo could not build {}: its own message is above", selection[1]);
+            for [package, bin] in [
+                ["strongroom-cli", "strongroom"],
+                ["strongroom-bench", "strongroom-bench-wrap"],
+                ["strongroom-bench", "strongroom-bench-server"],
+            ] {
+                cargo.build(&["-p", package, "--bin", bin])?;
             }
         }
         let programs = Self { folder };
-        for program in [programs.strongroom(), programs.bench(), programs.wrap()] {
-            ensure!(
-                program.exists(),
-                "{} is not there: type `cargo run --release -p strongroom-bench`, which builds it",
-                program.display()
-            );
+        for program in [programs.strongroom(), programs.bench(), programs.wrap(), programs.smallest()] {
+            check_there(&program)?;
         }
         Ok(programs)
+    }
+
+    /// The program without a strongroom of its own. It is built where nothing else is: what it shares with others would
+    /// be built anew for each of them, with other features.
+    pub(crate) fn provide_slim(&self) -> Result<PathBuf> {
+        let target = self.folder.with_file_name("slim");
+        if let Some(cargo) = Cargo::of_this(&self.folder) {
+            let into = target.to_str().context("the folder of this program has no name in UTF-8")?;
+            cargo.build(&["-p", "strongroom-cli", "--no-default-features", "--target-dir", into])?;
+        }
+        let profile = self.folder.file_name().context("find the profile of this program")?;
+        let slim = target.join(profile).join("strongroom");
+        check_there(&slim)?;
+        Ok(slim)
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -59,6 +67,44 @@ impl Programs {
     /// The bare wrapper.
     pub(crate) fn wrap(&self) -> PathBuf {
         self.folder.join("strongroom-bench-wrap")
+    }
+
+    /// The smallest server.
+    pub(crate) fn smallest(&self) -> PathBuf {
+        self.folder.join("strongroom-bench-server")
+    }
+}
+
+fn check_there(program: &Path) -> Result<()> {
+    ensure!(
+        program.exists(),
+        "{} is not there: type `cargo run --release -p strongroom-bench`, which builds it",
+        program.display()
+    );
+    Ok(())
+}
+
+/// The cargo that started this program: it builds the others as it built this one.
+struct Cargo {
+    program: OsString,
+    package: OsString,
+    profile: OsString,
+}
+
+impl Cargo {
+    /// None where somebody else started it.
+    fn of_this(folder: &Path) -> Option<Self> {
+        let variable = |name| std::env::var_os(name);
+        let (program, package) = (variable("CARGO")?, variable("CARGO_MANIFEST_DIR")?);
+        Some(Self { program, package, profile: folder.file_name()?.to_owned() })
+    }
+
+    fn build(&self, what: &[&str]) -> Result<()> {
+        let mut build = Command::new(&self.program);
+        build.args(["build", "--quiet", "--profile"]).arg(&self.profile).args(what);
+        let built = build.current_dir(&self.package).status().context("start cargo")?;
+        ensure!(built.success(), "cargo could not build {}: its own message is above", what.join(" "));
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use comfy_table::{Table, presets};
 
-use crate::rounds::{Outcome, Spread, Verdict};
+use crate::rounds::{Goal, Outcome, Spread, Verdict};
 
 /// Both tables.
 pub(crate) fn say(results: &[Outcome]) -> String {
@@ -28,46 +28,65 @@ fn ratios(results: &[Outcome]) -> String {
     let mut table = table(&["work", "subject", "ceiling", "ratio min/median/max", "goal", "met"]);
     for result in results {
         let ratio = result.ratio();
-        let (goal, met) = judge(result.goal, Some(ratio), "×");
+        let goal = goal(result.goal, result.unit);
+        let met = result.verdict().map_or_else(|| unjudged(ratio), word);
         let ceiling = result.ceiling.join(" + ");
         table.add_row([result.work, result.subject, &ceiling, &three(ratio, 2), &goal, met]);
         for (name, ratio) in result.ratios_beside() {
-            let (goal, met) = judge(None, Some(ratio), "×");
-            table.add_row([result.work, result.subject, name, &three(ratio, 2), &goal, met]);
+            table.add_row([result.work, result.subject, name, &three(ratio, 2), "-", unjudged(ratio)]);
         }
     }
     trimmed(&table)
 }
 
 fn costs(results: &[Outcome]) -> String {
-    let mut table = table(&["work", "what", "p50 µs min/median/max", "CPU µs", "fsyncs", "goal", "met"]);
+    let mut table = table(&["work", "what", "min/median/max", "", "CPU µs", "fsyncs", "goal", "met"]);
     for result in results {
         let fsyncs = result.fsyncs();
-        let counted = fsyncs.map_or_else(|| "n/a".to_owned(), |fsyncs| format!("{:.2}", fsyncs.median));
-        let cpu = format!("{:.0}", result.cpu().median);
-        let (goal, met) = judge(result.most_fsyncs, fsyncs, "fsyncs");
-        for (at, (name, time)) in result.times().enumerate() {
-            let time = three(time, 0);
+        let counted = fsyncs.map_or_else(|| "n/a".to_owned(), |fsyncs| format!("{:.3}", fsyncs.median));
+        let cpu = result.cpu().map_or_else(|| "-".to_owned(), |cpu| format!("{:.1}", cpu.median));
+        let goal = result.most_fsyncs.map_or_else(|| "-".to_owned(), |most| format!("≤ {most} fsyncs"));
+        let met = judge_fsyncs(result.most_fsyncs, fsyncs);
+        for (at, (name, figure)) in result.figures().enumerate() {
+            let figure = three(figure, 1);
             match at {
-                0 => table.add_row([result.work, name, &time, &cpu, &counted, &goal, met]),
-                _ => table.add_row([result.work, name, &time]),
+                0 => table.add_row([result.work, name, &figure, result.unit, &cpu, &counted, &goal, met]),
+                _ => table.add_row([result.work, name, &figure, result.unit]),
             };
         }
     }
     trimmed(&table)
 }
 
-/// A goal and what it came to; a figure without one may be noisy all the same.
-fn judge(goal: Option<f64>, found: Option<Spread>, unit: &str) -> (String, &'static str) {
-    let said = goal.map_or_else(|| "-".to_owned(), |goal| format!("≤ {goal} {unit}"));
-    let met = match (found.map(|found| found.meets(goal.unwrap_or(f64::INFINITY))), goal) {
-        (None, _) => "n/a",
-        (Some(Verdict::Noisy), _) => "noisy",
-        (Some(_), None) => "-",
-        (Some(Verdict::Met), Some(_)) => "yes",
-        (Some(Verdict::Missed), Some(_)) => "no",
-    };
-    (said, met)
+fn goal(goal: Option<Goal>, unit: &str) -> String {
+    match goal {
+        None => "-".to_owned(),
+        Some(Goal::Times(most)) => format!("≤ {most} ×"),
+        Some(Goal::Share(least)) => format!("≥ {least}"),
+        Some(Goal::Figure(most)) => format!("≤ {most} {unit}"),
+    }
+}
+
+fn judge_fsyncs(most: Option<f64>, found: Option<Spread>) -> &'static str {
+    match (found, most) {
+        (None, None) => "-",
+        (None, Some(_)) => "n/a",
+        (Some(found), None) => unjudged(found),
+        (Some(found), Some(most)) => word(found.keeps_below(most)),
+    }
+}
+
+/// A figure without a goal may be noisy all the same.
+fn unjudged(found: Spread) -> &'static str {
+    if found.is_noisy() { "noisy" } else { "-" }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Noisy => "noisy",
+        Verdict::Met => "yes",
+        Verdict::Missed => "no",
+    }
 }
 
 fn three(spread: Spread, digits: usize) -> String {
@@ -91,18 +110,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_goal_is_said_with_its_direction() {
+        let check = |said: Option<Goal>, expected: &str| assert_eq!(goal(said, "MiB"), expected);
+        check(None, "-");
+        check(Some(Goal::Times(1.5)), "≤ 1.5 ×");
+        check(Some(Goal::Share(0.55)), "≥ 0.55");
+        check(Some(Goal::Figure(24.0)), "≤ 24 MiB");
+    }
+
+    #[test]
     fn a_verdict_is_said_in_one_word() {
         let steady = |median| Some(Spread { min: median, median, max: median });
         let noisy = Some(Spread { min: 1.0, median: 1.2, max: 2.5 });
-        let check = |goal, found, expected: (&str, &str)| {
-            let (said, met) = judge(goal, found, "×");
-            assert_eq!((said.as_str(), met), expected, "{found:?}");
+        let check = |most, found, expected: &str| {
+            assert_eq!(judge_fsyncs(most, found), expected, "{found:?}");
         };
-        check(Some(1.5), steady(1.5), ("≤ 1.5 ×", "yes"));
-        check(Some(1.5), steady(1.6), ("≤ 1.5 ×", "no"));
-        check(Some(1.5), noisy, ("≤ 1.5 ×", "noisy"));
-        check(Some(2.0), None, ("≤ 2 ×", "n/a"));
-        check(None, steady(9.0), ("-", "-"));
-        check(None, noisy, ("-", "noisy"));
+        check(Some(1.5), steady(1.5), "yes");
+        check(Some(1.5), steady(1.6), "no");
+        check(Some(1.5), noisy, "noisy");
+        check(Some(2.0), None, "n/a");
+        check(None, None, "-");
+        check(None, steady(9.0), "-");
+        check(None, noisy, "noisy");
     }
 }

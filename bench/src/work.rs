@@ -1,7 +1,10 @@
 //! The works of strongroom that are measured. Each makes its contests; how they are held is said in `rounds`.
 
 mod deliver;
+mod footprint;
+mod get;
 mod run;
+mod served;
 mod start;
 
 use anyhow::Result;
@@ -17,6 +20,8 @@ pub(crate) fn measure(name: Name, programs: &Programs, place: &Place, pace: Pace
         Name::Start => start::measure(programs, place, pace),
         Name::Run => run::measure(programs, place, pace),
         Name::Deliver => deliver::measure(programs, place, pace),
+        Name::Get => get::measure(programs, place, pace),
+        Name::Footprint => footprint::measure(programs, place, pace),
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "a tool for the desk: it prints and starts cargo"
 )]
 
+mod clients;
 mod needs;
 mod repository;
 mod suites;
@@ -14,6 +15,7 @@ mod walls;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
@@ -22,6 +24,7 @@ use crate::repository::Repository;
 const USAGE: &str = "\
 usage: cargo xtask test [--rounds N]   every suite, one after another; ends with `N passed, N failed`
                                        --rounds N: how often the kill loop kills (STRONGROOM_TEST_ROUNDS)
+       cargo xtask needs               what the tests need, put in place; says which variables `cargo test` wants
        cargo xtask walls               the walls alone";
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn carry_out(root: &Path, typed: &[String]) -> Result<ExitCode> {
     match typed.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["test"] => test(root, None),
         ["test", "--rounds", rounds] => test(root, Some(parse_rounds(rounds)?)),
+        ["needs"] => show_needs(root),
         ["walls"] => Ok(show_walls(&Repository::read(root)?)),
         _ => bail!("not a command of this repository\n{USAGE}"),
     }
@@ -55,11 +59,28 @@ fn parse_rounds(text: &str) -> Result<u32> {
 }
 
 fn test(root: &Path, rounds: Option<u32>) -> Result<ExitCode> {
+    let started = Instant::now();
     needs::provide()?;
-    let variables = rounds.map(|rounds| ("STRONGROOM_TEST_ROUNDS", rounds.to_string()));
-    let results = suites::run_all(root, variables.as_slice())?;
+    let clients = clients::put_in_place(root);
+    let mut results = vec![suites::Outcome::of_needs(clients.is_ok(), started.elapsed())];
+    // The others have something to say all the same, and whoever is offline wants to hear it.
+    let clients = clients.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        None
+    });
+    let rounds = rounds.map(|rounds| ("STRONGROOM_TEST_ROUNDS", rounds.to_string().into()));
+    let clients = clients.map(|folder| (clients::VARIABLE, folder.into_os_string()));
+    results.extend(suites::run_all(root, &rounds.into_iter().chain(clients).collect::<Vec<_>>())?);
     print!("{}", suites::report(&results));
     Ok(if results.iter().all(suites::Outcome::is_clean) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show_needs(root: &Path) -> Result<ExitCode> {
+    needs::provide()?;
+    if let Some(folder) = clients::put_in_place(root)? {
+        println!("{}={}", clients::VARIABLE, folder.display());
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show_walls(repository: &Repository) -> ExitCode {

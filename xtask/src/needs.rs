@@ -13,6 +13,8 @@ use anyhow::{Context, Result, bail};
 #[derive(Debug)]
 struct Need {
     programs: &'static [&'static str],
+    /// What the program must answer with success. Nothing: that it is there is enough.
+    question: Option<&'static [&'static str]>,
     packages: &'static [&'static str],
     why: &'static str,
 }
@@ -20,14 +22,28 @@ struct Need {
 const NEEDS: &[Need] = &[
     Need {
         programs: &["cc", "gcc", "clang"],
+        question: None,
         packages: &["gcc", "libc6-dev"],
         why: "SQLite and the cipher are C",
     },
-    Need { programs: &["git"], packages: &["git"], why: "the walls ask it which files are ours" },
+    Need {
+        programs: &["git"],
+        question: None,
+        packages: &["git"],
+        why: "the walls ask it which files are ours",
+    },
     Need {
         programs: &["ssh-keygen", "openssl"],
+        question: None,
         packages: &["openssh-client"],
         why: "a real consumer reads a delivered key",
+    },
+    Need {
+        programs: &["python3"],
+        // Debian leaves out the second module until python3-venv is there.
+        question: Some(&["-c", "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"]),
+        packages: &["python3", "python3-venv"],
+        why: "3.11 or newer, with venv: the released clients that the tests drive are Python",
     },
 ];
 
@@ -49,7 +65,15 @@ pub(crate) fn provide() -> Result<()> {
 }
 
 fn find_missing(path: &OsStr) -> Vec<&'static Need> {
-    NEEDS.iter().filter(|need| !has_any(path, need.programs)).collect()
+    NEEDS.iter().filter(|need| !is_met(path, need)).collect()
+}
+
+fn is_met(path: &OsStr, need: &Need) -> bool {
+    let Some(question) = need.question else { return has_any(path, need.programs) };
+    need.programs.iter().any(|program| {
+        let answer = Command::new(program).args(question).env("PATH", path).output();
+        answer.is_ok_and(|answer| answer.status.success())
+    })
 }
 
 fn has_any(path: &OsStr, programs: &[&str]) -> bool {
@@ -98,36 +122,48 @@ mod tests {
 
     use super::*;
 
-    /// A folder holding these programs, as PATH would name it.
-    fn machine_with(programs: &[&str]) -> tempfile::TempDir {
+    /// A folder holding these programs, as PATH would name it. They answer whatever they are asked with this code.
+    fn machine_with(programs: &[&str], code: u8) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder for tests");
         for program in programs {
-            let file = folder.path().join(program);
-            fs::write(&file, "").expect("write below our own folder");
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("change our own file");
+            // By another process: a descriptor of ours that a neighbour's child inherits would make it a busy file.
+            let mut write = Command::new("sh");
+            write.args(["-c", "printf '#!/bin/sh\\nexit %s' \"$2\" > \"$1\" && chmod 755 \"$1\"", "sh"]);
+            write.arg(folder.path().join(program)).arg(code.to_string());
+            assert!(write.status().expect("start a shell").success());
         }
         folder
     }
 
-    fn check(programs: &[&str], expected_packages: &[&str]) {
-        let machine = machine_with(programs);
+    fn check_answering(code: u8, programs: &[&str], expected_packages: &[&str]) {
+        let machine = machine_with(programs, code);
         let missing = find_missing(machine.path().as_os_str());
         let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages).copied().collect();
         assert_eq!(packages, expected_packages, "{programs:?}");
     }
 
+    fn check(programs: &[&str], expected_packages: &[&str]) {
+        check_answering(0, programs, expected_packages);
+    }
+
     #[test]
     fn a_missing_tool_is_named_and_any_of_its_kind_will_do() {
-        check(&["cc", "git", "ssh-keygen"], &[]);
-        check(&["clang", "git", "openssl"], &[]);
-        check(&["cc", "git"], &["openssh-client"]);
-        check(&["git", "openssl"], &["gcc", "libc6-dev"]);
-        check(&[], &["gcc", "libc6-dev", "git", "openssh-client"]);
+        check(&["cc", "git", "ssh-keygen", "python3"], &[]);
+        check(&["clang", "git", "openssl", "python3"], &[]);
+        check(&["cc", "git", "python3"], &["openssh-client"]);
+        check(&["git", "openssl", "python3"], &["gcc", "libc6-dev"]);
+        check(&["git", "openssl", "gcc"], &["python3", "python3-venv"]);
+        check(&[], &["gcc", "libc6-dev", "git", "openssh-client", "python3", "python3-venv"]);
+    }
+
+    #[test]
+    fn a_python_without_what_we_ask_for_is_no_tool() {
+        check_answering(1, &["cc", "git", "openssl", "python3"], &["python3", "python3-venv"]);
     }
 
     #[test]
     fn a_file_that_cannot_be_executed_is_no_tool() {
-        let machine = machine_with(&["cc", "git", "openssl"]);
+        let machine = machine_with(&["cc", "git", "openssl", "python3"], 0);
         let openssl = machine.path().join("openssl");
         fs::set_permissions(&openssl, fs::Permissions::from_mode(0o644)).expect("change our own file");
         assert_eq!(find_missing(machine.path().as_os_str()).len(), 1);

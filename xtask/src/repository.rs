@@ -15,6 +15,8 @@ pub(crate) struct Repository {
     pub(crate) packages: Vec<Package>,
     /// What the program is built from: normal and build dependencies, on this machine.
     pub(crate) shipped: BTreeSet<Built>,
+    /// What the slim program is built from: the one that lives beside other people's code.
+    pub(crate) slim: BTreeSet<Built>,
     /// What anything here is built from: tests too, on this machine.
     pub(crate) built: BTreeSet<Built>,
 }
@@ -47,11 +49,13 @@ impl Repository {
     /// Reads everything. Files are what git knows and what it would add, so that a new file is seen before its commit.
     pub(crate) fn read(root: &Path) -> Result<Self> {
         let shipped = ["-p", "strongroom-cli", "--edges", "normal,build"];
+        let slim = ["-p", "strongroom-cli", "--no-default-features", "--edges", "normal"];
         let built = ["--workspace", "--edges", "normal,build,dev"];
         Ok(Self {
             files: read_files(root)?,
             packages: read_packages(root)?,
             shipped: read_tree(root, &shipped)?,
+            slim: read_tree(root, &slim)?,
             built: read_tree(root, &built)?,
         })
     }

@@ -1,6 +1,7 @@
 //! Every suite of the workspace, one package after another, with plain `cargo test`, and one sum over all. Deliberately
 //! no runner of its own: what a developer types for one package is what runs here.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,6 +14,10 @@ use crate::walls;
 
 /// The suite that must have held before any other is worth reading.
 const WALLS: &str = "xtask";
+const CLI: &str = "strongroom-cli";
+const SLIM: &str = "slim";
+/// The cli's tests in which a program asks a server.
+const SERVED: &[&str] = &["served::", "tls::", "keys::", "both::", "import::"];
 
 /// How one package's tests ended.
 #[derive(Debug)]
@@ -26,16 +31,34 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// A row for what comes before every suite: it takes its time too.
+    pub(crate) fn of_needs(is_met: bool, time: Duration) -> Self {
+        let remark = (!is_met).then_some("the clients are missing: see the first lines");
+        Self { suite: "needs".to_owned(), passed: 0, failed: u32::from(!is_met), time, remark }
+    }
+
     pub(crate) fn is_clean(&self) -> bool {
         self.failed == 0
+    }
+
+    /// Two runs of one suite.
+    fn and(self, other: Self) -> Self {
+        Self {
+            passed: self.passed + other.passed,
+            failed: self.failed + other.failed,
+            time: self.time + other.time,
+            remark: self.remark.or(other.remark),
+            ..self
+        }
     }
 }
 
 /// Compiles every suite, then runs every suite, walls first, with these variables set. A failure stops neither.
-pub(crate) fn run_all(root: &Path, variables: &[(&str, String)]) -> Result<Vec<Outcome>> {
+pub(crate) fn run_all(root: &Path, variables: &[(&str, OsString)]) -> Result<Vec<Outcome>> {
     let mut packages: Vec<String> =
         repository::read_packages(root)?.into_iter().map(|package| package.name).collect();
     packages.sort_by_key(|name| (name != WALLS, walls::rooms::order(name), name.clone()));
+    let has_program = packages.iter().any(|name| name == CLI);
     // A compile error shows before anybody waits for a test. One package at a time, because cargo chooses features for
     // the packages it is asked for: asked for all at once, it would build for all at once and then again for each.
     let mut compiled = Vec::new();
@@ -45,10 +68,31 @@ pub(crate) fn run_all(root: &Path, variables: &[(&str, String)]) -> Result<Vec<O
             cargo_test(root, &name, variables).arg("--no-run").status().context("start cargo")?.success();
         compiled.push((name, compiles, started.elapsed()));
     }
-    compiled
-        .into_iter()
-        .map(|(name, compiles, time)| run_one(cargo_test(root, &name, variables), &name, compiles, time))
-        .collect()
+    let mut outcomes = Vec::new();
+    for (name, compiles, time) in compiled {
+        outcomes.push(run_one(cargo_test(root, &name, variables), &name, compiles, time)?);
+    }
+    if has_program {
+        outcomes.push(run_slim(root, variables)?);
+    }
+    Ok(outcomes)
+}
+
+/// The program without its embedded side: what only it promises, and then the promises of a served strongroom once more
+/// with it as the client.
+fn run_slim(root: &Path, variables: &[(&str, OsString)]) -> Result<Outcome> {
+    let mut own = cargo_test(root, CLI, variables);
+    own.arg("--no-default-features");
+    let own = run_one(own, SLIM, true, Duration::ZERO)?;
+    // Beside this very program; the next build writes the whole one over it.
+    let built = std::env::current_exe().context("find this program")?.with_file_name("strongroom");
+    let kept = built.with_file_name("strongroom-slim");
+    if own.is_clean() {
+        std::fs::copy(&built, &kept).with_context(|| format!("keep {}", built.display()))?;
+    }
+    let mut served = cargo_test(root, CLI, variables);
+    served.env("STRONGROOM_SLIM_PROGRAM", kept).args(["--test", "it", "--"]).args(SERVED);
+    Ok(own.and(run_one(served, SLIM, true, Duration::ZERO)?))
 }
 
 fn run_one(mut cargo: Command, package: &str, compiles: bool, build: Duration) -> Result<Outcome> {
@@ -57,7 +101,7 @@ fn run_one(mut cargo: Command, package: &str, compiles: bool, build: Duration) -
         return Ok(Outcome { suite, passed: 0, failed: 1, time: build, remark: Some("does not compile") });
     }
     let started = Instant::now();
-    let mut child = cargo.arg("--no-fail-fast").stdout(Stdio::piped()).spawn().context("start cargo")?;
+    let mut child = cargo.stdout(Stdio::piped()).spawn().context("start cargo")?;
     let printed = child.stdout.take().context("read what cargo prints")?;
     let tally = count(BufReader::new(printed), &mut io::stdout().lock())?;
     let succeeded = child.wait().context("wait for cargo")?.success();
@@ -65,9 +109,12 @@ fn run_one(mut cargo: Command, package: &str, compiles: bool, build: Duration) -
 }
 
 /// In our own process group, so that Ctrl-C ends cargo and the tests along with us.
-fn cargo_test(root: &Path, package: &str, variables: &[(&str, String)]) -> Command {
+fn cargo_test(root: &Path, package: &str, variables: &[(&str, OsString)]) -> Command {
     let mut cargo = Command::new("cargo");
-    cargo.args(["test", "--package", package]).current_dir(root).envs(variables.iter().cloned());
+    cargo
+        .args(["test", "--no-fail-fast", "--package", package])
+        .current_dir(root)
+        .envs(variables.iter().cloned());
     cargo
 }
 

@@ -46,6 +46,11 @@ pub(crate) const WALLS: &[Wall] = &[
     },
     Wall { claim: "no cipher or TLS crate comes twice", breaches: builds::doubles },
     Wall { claim: "the program is built from at most 250 crates", breaches: builds::size },
+    Wall { claim: "the slim program is built from at most 115 crates", breaches: builds::size_of_slim },
+    Wall {
+        claim: "the slim program holds no database, server, cipher of ours or async runtime",
+        breaches: builds::strangers_in_slim,
+    },
 ];
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
-//! One durable commit in a database of the same kind: SQLite, log kept, synchronous FULL. One table with one index,
-//! because a ceiling does no more than it must.
+//! Durable commits in a database of the same kind: SQLite, log kept, synchronous FULL. One table with one index, because
+//! a ceiling does no more than it must.
 
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
+use crate::place::runtime;
 use crate::rounds::Task;
 
 /// A record's hash.
@@ -19,6 +23,56 @@ const SEALED: [u8; 400] = [7; 400];
 pub(crate) fn commit_one<'a>(path: &Path) -> Result<Task<'a>> {
     let connection = begin(path)?;
     Ok(Task::new("commit-one", move || insert(&connection)))
+}
+
+/// So many who wait at once, each for a row of its own to be durable before it asks for the next one; `times` rows in each
+/// act. One thread writes, on one connection: all that wait share a commit.
+pub(crate) fn commit_group<'a>(path: &Path, waiting: u32, times: u32) -> Result<Task<'a>> {
+    let connection = begin(path)?;
+    let (line, asked) = unbounded_channel();
+    // It ends when the task is dropped. Its error is of no use there: whoever waits hears that it has gone.
+    std::thread::spawn(move || write_groups(&connection, asked));
+    let runtime = runtime()?;
+    Ok(Task::many("commit-group", times, move || {
+        runtime.block_on(async {
+            let mut asking = JoinSet::new();
+            for _ in 0..waiting {
+                asking.spawn(ask(line.clone(), times / waiting));
+            }
+            while let Some(asked) = asking.join_next().await {
+                asked.context("wait for a writer")??;
+            }
+            Ok(())
+        })
+    }))
+}
+
+async fn ask(line: UnboundedSender<oneshot::Sender<()>>, times: u32) -> Result<()> {
+    for _ in 0..times {
+        let (durable, heard) = oneshot::channel();
+        line.send(durable).map_err(|_| anyhow!("the writer has gone"))?;
+        heard.await.context("wait for a commit")?;
+    }
+    Ok(())
+}
+
+fn write_groups(connection: &Connection, mut asked: UnboundedReceiver<oneshot::Sender<()>>) -> Result<()> {
+    while let Some(first) = asked.blocking_recv() {
+        let mut group = vec![first];
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        insert(connection)?;
+        // Also those who come while it writes.
+        while let Ok(next) = asked.try_recv() {
+            insert(connection)?;
+            group.push(next);
+        }
+        connection.execute_batch("COMMIT")?;
+        // Who went away does not want to know.
+        for durable in group {
+            let _ = durable.send(());
+        }
+    }
+    Ok(())
 }
 
 /// Each time the database is opened as the store opens it, and one row.
@@ -91,6 +145,18 @@ mod tests {
         }
         let log = std::fs::metadata(path.with_extension("db-wal")).expect("the log is kept");
         assert!(log.len() < 70 * 4200, "{}", log.len());
+    }
+
+    #[test]
+    fn all_who_wait_have_a_row_each() {
+        let folder = tempfile::tempdir().expect("a folder for tests");
+        let path = folder.path().join("ceiling.db");
+        let mut task = commit_group(&path, 8, 64).expect("a database");
+        task.act().expect("rows");
+        let rows: i64 = open(&path)
+            .and_then(|same| Ok(same.query_row("SELECT COUNT(*) FROM records", [], |row| row.get(0))?))
+            .expect("a count");
+        assert_eq!(rows, 64);
     }
 
     #[test]

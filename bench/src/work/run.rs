@@ -9,9 +9,10 @@ use serde_json::json;
 use strongroom_secrets::SecretType;
 
 use crate::ceiling::{TARGET, open_commit_one, spawn_bare, spawn_env, wrap};
+use crate::cost::cpu_time;
 use crate::place::{Place, Sample, application, create_application, runtime};
 use crate::programs::{Programs, command, counter, task};
-use crate::rounds::{Contest, Outcome, Pace};
+use crate::rounds::{Contest, Goal, Outcome, Pace};
 
 struct Level {
     number: u8,
@@ -47,13 +48,14 @@ pub(super) fn measure(programs: &Programs, place: &Place, pace: Pace) -> Result<
             work: "run",
             params: json!({"level": level.number, "secrets": secrets, "bytes": bytes, "served": false}),
             subject: task(level.subject, run(level, programs, place, &home)?),
+            cpu: Box::new(cpu_time),
             fsyncs: counter(run(level, programs, place, &home)?),
             ceiling: vec![
                 wrap(level.ceiling, &level.number.to_string(), programs, place, &home),
                 open_commit_one(&database)?,
             ],
             beside: vec![spawn_bare(place), spawn_env(place)],
-            goal: Some(1.5),
+            goal: Some(Goal::Times(1.5)),
             most_fsyncs: Some(2.0),
         };
         outcomes.push(contest.hold(pace)?);

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::ceiling::{open_one, spawn_bare};
+use crate::cost::cpu_time;
 use crate::place::{Place, runtime};
 use crate::programs::{Programs, command, counter, task};
 use crate::rounds::{Contest, Outcome, Pace};
@@ -20,6 +21,7 @@ pub(super) fn measure(programs: &Programs, place: &Place, pace: Pace) -> Result<
             work: "start",
             params: json!({"command": "--version"}),
             subject: task("strongroom --version", version(programs, place)),
+            cpu: Box::new(cpu_time),
             fsyncs: counter(version(programs, place)),
             ceiling: vec![spawn_bare(place)],
             beside: Vec::new(),
@@ -30,6 +32,7 @@ pub(super) fn measure(programs: &Programs, place: &Place, pace: Pace) -> Result<
             work: "start",
             params: json!({"command": "apps list"}),
             subject: task("strongroom apps list", list(programs, place)),
+            cpu: Box::new(cpu_time),
             fsyncs: counter(list(programs, place)),
             ceiling: vec![task("strongroom --version", version(programs, place)), open_one(&ceiling)?],
             beside: vec![spawn_bare(place)],

@@ -1,10 +1,19 @@
 //! What was typed: the command line as clap reads it. What it means is `settings` and the commands; nothing here opens
 //! or decides anything. clap's `env` feature stays off, because it prints the variables' values in help texts.
 
+mod keys;
+mod secrets;
+mod serve;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+pub(crate) use keys::{Can, Keys};
+pub(crate) use secrets::{App, Dialect, Given, Secrets};
+pub(crate) use serve::Serve;
 
 /// A self-hosted home for secrets collections.
 ///
@@ -14,6 +23,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "strongroom", version)]
 #[command(after_help = "Begin with:\n  strongroom quickstart\n\nEnvironment:\n  \
+    STRONGROOM_URL       the server to speak to, instead of a data folder\n  \
+    STRONGROOM_API_KEY   the API key to speak to it with\n  \
+    STRONGROOM_CA_CERT   a PEM file with the CA that signed its certificate\n  \
     STRONGROOM_DATA      the data folder (default: strongroom in the XDG data folder)\n  \
     STRONGROOM_ROOT_KEY  where the root key comes from, for example file:/etc/strongroom.key\n  \
     STRONGROOM_APP       the application, where --app is absent\n  \
@@ -28,10 +40,26 @@ pub(crate) struct Arguments {
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Everywhere {
-    /// The data folder; overrides STRONGROOM_DATA.
+    /// The data folder; overrides STRONGROOM_DATA, and STRONGROOM_URL.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// The server to speak to, instead of a data folder; overrides STRONGROOM_URL.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// A file with the API key for the server; overrides STRONGROOM_API_KEY.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) api_key_file: Option<PathBuf>,
+    /// A PEM file with the CA that signed the server's certificate; overrides STRONGROOM_CA_CERT.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// An HTTP proxy to reach the server through. None is taken from the environment.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+    /// Allow http:// beyond this machine: whoever listens reads the API key and every value.
+    #[arg(long, global = true)]
+    pub(crate) plain_http_exposes_secrets: bool,
     /// Tables for people, or JSON for programs, on standard output.
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
@@ -57,6 +85,14 @@ pub(crate) enum Command {
         after_help = "Examples:\n  strongroom init\n  strongroom init --root-key file:/etc/strongroom.key --limits nextmv"
     )]
     Init(Init),
+    /// Serve a strongroom over HTTP.
+    ///
+    /// It runs until SIGTERM or SIGINT, and then finishes what it was asked, for 10 seconds at most.
+    #[command(
+        after_help = "Examples:\n  strongroom serve\n  strongroom serve --listen 0.0.0.0:7878 --tls-self-signed\n  \
+        strongroom serve --listen 10.0.0.5:443 --tls-cert server.pem --tls-key server.key"
+    )]
+    Serve(Serve),
     /// Start a program with a secrets collection.
     ///
     /// Exit codes: the program's own; death by a signal is re-raised; 125 strongroom refused or failed before the
@@ -66,7 +102,7 @@ pub(crate) enum Command {
         strongroom run --app routing --collection licences@3 --home /srv/job -- ./solve --fast"
     )]
     Run(Run),
-    /// Create, list and delete applications.
+    /// Create, list, change, delete and restore applications.
     #[command(
         subcommand,
         after_help = "Examples:\n  strongroom apps create routing\n  strongroom apps list --output json"
@@ -80,12 +116,29 @@ pub(crate) enum Command {
             strongroom secrets get db@1 --app routing"
     )]
     Secrets(Secrets),
+    /// Create, list and revoke API keys.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  strongroom keys create --name ci --role runner --app routing --expires 30d\n  \
+        strongroom keys list"
+    )]
+    Keys(Keys),
     /// Read and verify the audit ledger.
     #[command(
         subcommand,
         after_help = "Examples:\n  strongroom audit list --app routing\n  strongroom audit verify"
     )]
     Audit(Audit),
+    /// Print a script that completes this program's commands in a shell.
+    #[command(
+        after_help = "Examples:\n  strongroom completions bash > ~/.local/share/bash-completion/completions/strongroom\n  \
+        strongroom completions fish > ~/.config/fish/completions/strongroom.fish"
+    )]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -157,6 +210,18 @@ pub(crate) enum Apps {
         /// Its id.
         id: String,
     },
+    /// Change an application's name or description.
+    #[command(after_help = "Example:\n  strongroom apps update routing --name 'Vehicle routing'")]
+    Update {
+        /// Its id.
+        id: String,
+        /// A new name.
+        #[arg(long)]
+        name: Option<String>,
+        /// A new description.
+        #[arg(long)]
+        description: Option<String>,
+    },
     /// Delete an application with its collections.
     #[command(after_help = "Example:\n  strongroom apps delete routing --yes")]
     Delete {
@@ -166,118 +231,11 @@ pub(crate) enum Apps {
         #[arg(long)]
         yes: bool,
     },
-}
-
-/// The application of a `secrets` command.
-#[derive(Debug, Args)]
-pub(crate) struct App {
-    /// The application; overrides STRONGROOM_APP.
-    #[arg(long, value_name = "APP")]
-    pub(crate) app: Option<String>,
-}
-
-/// Secrets as they are given on a command line: by reference, never as literals.
-#[derive(Debug, Args)]
-pub(crate) struct Given {
-    /// Read JSON in the documented form: one secret, an array of secrets, or a whole collection (- is standard input).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) from: Option<PathBuf>,
-    /// An environment variable whose value is in a file; NAME alone asks for one line (or reads standard input).
-    #[arg(long, value_name = "NAME[=@PATH]")]
-    pub(crate) env: Vec<String>,
-    /// A file secret whose content is in a file.
-    #[arg(long, value_name = "LOCATION=@PATH")]
-    pub(crate) file: Vec<String>,
-    /// The collection's name.
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// The collection's description.
-    #[arg(long)]
-    pub(crate) description: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Secrets {
-    /// Create a collection.
-    #[command(after_help = "Examples:\n  strongroom secrets create --app routing --from collection.json\n  \
-        strongroom secrets create --app routing --id db --env DB_PASSWORD --file .pgpass=@pgpass\n  \
-        printf %s \"$TOKEN\" | strongroom secrets create --app routing --id api --env API_KEY")]
-    Create {
-        #[command(flatten)]
-        app: App,
-        /// Its id (default: the one in --from, else one is made).
-        #[arg(long)]
-        id: Option<String>,
-        #[command(flatten)]
-        given: Given,
-    },
-    /// List the collections of an application.
-    #[command(after_help = "Example:\n  strongroom secrets list --app routing")]
-    List {
-        #[command(flatten)]
-        app: App,
-    },
-    /// Show a collection, its values masked.
-    #[command(after_help = "Examples:\n  strongroom secrets get db --app routing\n  \
-        strongroom secrets get db@1 --app routing --output json")]
-    Get {
-        /// Its id, or one of its versions.
-        #[arg(value_name = "ID[@VERSION]")]
-        id: String,
-        #[command(flatten)]
-        app: App,
-    },
-    /// Change a collection: what is given is set, the rest stays.
-    #[command(after_help = "Examples:\n  strongroom secrets update db --app routing --env DB_PASSWORD\n  \
-        strongroom secrets update db --app routing --remove file:.pgpass --name 'Database'\n  \
-        strongroom secrets update db --app routing --replace --from collection.json --if-match 4")]
-    Update {
+    /// Bring back the application of this id that was deleted last, with its collections.
+    #[command(after_help = "Example:\n  strongroom apps restore routing")]
+    Restore {
         /// Its id.
         id: String,
-        #[command(flatten)]
-        app: App,
-        #[command(flatten)]
-        given: Given,
-        /// Remove a secret; write env:LOCATION or file:LOCATION where both exist.
-        #[arg(long, value_name = "LOCATION")]
-        remove: Vec<String>,
-        /// What is given is all: every other secret is removed.
-        #[arg(long, conflicts_with = "remove")]
-        replace: bool,
-        /// Change it only if it is at this version.
-        #[arg(long, value_name = "VERSION")]
-        if_match: Option<u64>,
-        /// Do not ask before --replace drops secrets.
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Delete a collection. Its id is free at once; its version counter goes on.
-    #[command(after_help = "Example:\n  strongroom secrets delete db --app routing")]
-    Delete {
-        /// Its id.
-        id: String,
-        #[command(flatten)]
-        app: App,
-    },
-    /// Show values in the clear. The ledger records it.
-    #[command(after_help = "Examples:\n  strongroom secrets reveal db DB_PASSWORD --app routing\n  \
-        strongroom secrets reveal db@2 --app routing --output json")]
-    Reveal {
-        /// Its id, or one of its versions.
-        #[arg(value_name = "ID[@VERSION]")]
-        id: String,
-        /// One secret: its exact bytes and nothing else; write env:LOCATION or file:LOCATION where both exist.
-        location: Option<String>,
-        #[command(flatten)]
-        app: App,
-    },
-    /// List the kept versions of a collection.
-    #[command(after_help = "Example:\n  strongroom secrets versions db --app routing")]
-    Versions {
-        /// Its id.
-        id: String,
-        #[command(flatten)]
-        app: App,
     },
 }
 

@@ -1,6 +1,8 @@
 //! Values on their way in: from files, standard input and the terminal, into buffers that are wiped. A literal value
 //! on the command line is refused, because it would sit in the shell's history and in `ps`.
 
+mod document;
+
 use std::fs::File;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -8,15 +10,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
-use strongroom_secrets::{Document, Draft, Limits, Place, RequestError, Secret, SecretType, SecretValue};
+use strongroom_secrets::{Draft, Limits, Place, RequestError, Secret, SecretType, SecretValue};
 use zeroize::Zeroizing;
 
-use crate::arguments::Given;
+use crate::arguments::{Dialect, Given};
 use crate::outcome::Usage;
 
 /// What was given, its names judged and nothing of it read yet.
 pub(crate) struct Offer {
     from: Option<PathBuf>,
+    dialect: Option<Dialect>,
     secrets: Vec<(Place, Origin)>,
     name: Option<String>,
     description: Option<String>,
@@ -32,11 +35,12 @@ enum Origin {
 impl Offer {
     /// Judges what was given.
     pub(crate) fn parse(given: Given) -> Result<Self> {
-        let Given { from, env, file, name, description } = given;
+        let Given { from, dialect, env, file, name, description } = given;
         if from.as_deref().is_some_and(is_json) {
-            return Err(
-                Usage("--from takes a file; give JSON itself on standard input, with --from -").into()
-            );
+            return Err(Usage::from(
+                "--from takes a file; give JSON itself on standard input, with --from -",
+            )
+            .into());
         }
         let envs = env.iter().map(|text| parse_env(text));
         let files = file.iter().map(|text| parse_file(text));
@@ -44,12 +48,12 @@ impl Offer {
         let on_stdin = secrets.iter().filter(|(_, origin)| matches!(origin, Origin::Input)).count()
             + from.iter().filter(|path| path.as_os_str() == "-").count();
         if on_stdin > 1 {
-            return Err(Usage(
+            return Err(Usage::from(
                 "two values would be read from one standard input; give all but one as NAME=@PATH",
             )
             .into());
         }
-        Ok(Self { from, secrets, name, description })
+        Ok(Self { from, dialect, secrets, name, description })
     }
 
     /// Whether secrets are given, as far as can be told before `--from` is read.
@@ -59,9 +63,9 @@ impl Offer {
 
     /// Reads it all into one draft. `--env` and `--file` join, and win over nothing: a secret that is given twice is
     /// refused later, by the rules of sets.
-    pub(crate) fn read(self, limits: Limits) -> Result<Draft> {
+    pub(crate) fn read(self, largest_document: u64) -> Result<Draft> {
         let mut draft = match &self.from {
-            Some(path) => read_json(path, limits)?,
+            Some(path) => read_document(path, self.dialect, largest_document)?,
             None => Draft::default(),
         };
         // A document without secrets gives none, which is not the same as giving nothing.
@@ -87,7 +91,7 @@ fn parse_env(text: &str) -> Result<(Place, Origin)> {
         None if std::io::stdin().is_terminal() => (text, Origin::Terminal),
         None => (text, Origin::Input),
         Some((location, reference)) => {
-            let path = reference.strip_prefix('@').ok_or(Usage(
+            let path = reference.strip_prefix('@').ok_or(Usage::from(
                 "a value on the command line would sit in the shell's history and in ps: write NAME=@PATH, or NAME alone",
             ))?;
             (location, origin_of(path))
@@ -98,7 +102,7 @@ fn parse_env(text: &str) -> Result<(Place, Origin)> {
 
 fn parse_file(text: &str) -> Result<(Place, Origin)> {
     // A location may contain "=", a reference begins with "=@".
-    let (location, path) = text.split_once("=@").ok_or(Usage(
+    let (location, path) = text.split_once("=@").ok_or(Usage::from(
         "--file takes LOCATION=@PATH; a value on the command line would sit in the shell's history and in ps",
     ))?;
     Ok((parse_place(SecretType::File, location)?, origin_of(path)))
@@ -115,11 +119,10 @@ fn parse_place(secret_type: SecretType, location: &str) -> Result<Place> {
     })
 }
 
-fn read_json(path: &Path, limits: Limits) -> Result<Draft> {
-    let bytes = read_path(path, limits.body())?;
-    let named = |error| anyhow::Error::new(error).context(format!("{} was not taken", path.display()));
-    let document = Document::parse(&bytes).map_err(named)?;
-    Draft::read(&document).map_err(named)
+fn read_document(path: &Path, dialect: Option<Dialect>, largest: u64) -> Result<Draft> {
+    let bytes = read_path(path, largest)?;
+    document::read(&bytes, dialect.unwrap_or_else(|| document::dialect_of(path, &bytes)))
+        .with_context(|| format!("{} was not taken", path.display()))
 }
 
 fn read_secret(place: &Place, origin: &Origin) -> Result<Secret<SecretValue>> {

@@ -9,9 +9,11 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::settings::Environment;
 
-/// Starts the log: `-v` says info, `-vv` debug, more says trace; `STRONGROOM_LOG` is a filter and wins.
-pub(crate) fn start(verbose: u8, environment: &Environment) -> Result<()> {
-    let ours = ["error", "info", "debug", "trace"][usize::from(verbose.min(3))];
+/// Starts the log: `-v` says info, `-vv` debug, more says trace; `STRONGROOM_LOG` is a filter and wins. What `serves` has
+/// nobody else to tell of what went wrong, and begins with warnings.
+pub(crate) fn start(verbose: u8, serves: bool, environment: &Environment) -> Result<()> {
+    let quiet = if serves { "warn" } else { "error" };
+    let ours = [quiet, "info", "debug", "trace"][usize::from(verbose.min(3))];
     let filter = match environment.variable("STRONGROOM_LOG").map(|text| text.to_string_lossy()) {
         Some(text) => {
             EnvFilter::builder().parse(text).context("STRONGROOM_LOG is not a filter; try debug")?

@@ -1,14 +1,18 @@
-//! The program `strongroom`: what was typed (`arguments`), what it means (`settings`), what is done (`commands`), how
-//! it is said (`output`, `outcome`). It decides nothing about secrets; that is crate `custody`.
+//! The program `strongroom`: what was typed (`arguments`), what it means (`settings`), what is done (`commands`), to whom
+//! it speaks (`strongroom`), how it is said (`output`, `outcome`). It decides nothing about secrets; that is crate
+//! `custody`. Without feature `serve` it is the slim program, which has no strongroom of its own.
 
 mod arguments;
 mod commands;
+#[cfg(feature = "serve")]
+mod embedded;
 mod input;
 mod log;
-mod open;
 mod outcome;
 mod output;
+mod served;
 mod settings;
+mod strongroom;
 mod usage;
 
 use std::ffi::OsString;
@@ -18,7 +22,7 @@ use clap::Parser;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use strongroom_run::{Ending, end_as};
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Command};
 use crate::outcome::{Usage, sentence};
 use crate::settings::Environment;
 
@@ -26,6 +30,11 @@ fn main() -> ExitCode {
     // Before anything is read: no other process of this user may look into this one, and no crash writes it to a disk.
     // Linux refuses this only to a value it does not know.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    // What a panic says may hold what it tripped over; where it was is enough to find it.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        eprintln!("strongroom: internal error at {place}; please report it");
+    }));
     let typed: Vec<OsString> = std::env::args_os().collect();
     let is_run = commands::names_run(&typed);
     let arguments = match Arguments::try_parse_from(&typed) {
@@ -37,7 +46,8 @@ fn main() -> ExitCode {
         }
     };
     let ended = Environment::read().and_then(|environment| {
-        log::start(arguments.everywhere.verbose, &environment)?;
+        let serves = matches!(arguments.command, Command::Serve(_));
+        log::start(arguments.everywhere.verbose, serves, &environment)?;
         commands::act(arguments, &environment)
     });
     end_as(ended.unwrap_or_else(|error| {

@@ -1,6 +1,7 @@
 //! How a command ends when it does not simply succeed: usage errors are told apart from refusals, and a question that
 //! nobody can answer is a refusal.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{IsTerminal, Write};
 
@@ -10,11 +11,24 @@ use crate::output::printable;
 
 /// A command line that can be read but not meant. Its exit code is 2, and 125 for `run`.
 #[derive(Debug)]
-pub(crate) struct Usage(pub(crate) &'static str);
+pub(crate) struct Usage(pub(crate) Cow<'static, str>);
+
+impl Usage {
+    /// What is wrong with an option of ours.
+    pub(crate) fn about(option: &str, wrong: &str) -> Self {
+        Self(format!("{option} {wrong}").into())
+    }
+}
+
+impl From<&'static str> for Usage {
+    fn from(sentence: &'static str) -> Self {
+        Self(sentence.into())
+    }
+}
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(&self.0)
     }
 }
 

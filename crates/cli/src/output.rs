@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use anyhow::Result;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
-use strongroom_secrets::Timestamp;
+use strongroom_secrets::{Items, Timestamp};
 
 /// Prints a line. A reader that went away is an error here, where `println!` would panic.
 pub(crate) fn say(line: &str) -> Result<()> {
@@ -33,10 +33,9 @@ pub(crate) fn print_escaped(json: &str) -> Result<()> {
     Ok(())
 }
 
-/// Our own lists: `{"items": […]}`.
-#[derive(Debug, Serialize)]
-pub(crate) struct Items<T> {
-    pub(crate) items: Vec<T>,
+/// Prints a list in our own form, all of it: `{"items": […]}`.
+pub(crate) fn print_items<T: Serialize>(items: Vec<T>) -> Result<()> {
+    print_json(&Items { items, next_page_token: None })
 }
 
 /// Prints a table: as wide as the terminal, or as wide as it needs to be where there is none.
@@ -71,8 +70,12 @@ pub(crate) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<()>
 
 /// Prints labelled facts, one a line; what is empty is no fact.
 pub(crate) fn print_facts(facts: &[(&str, String)]) -> Result<()> {
+    write_facts(&mut std::io::stdout().lock(), facts)
+}
+
+/// The same, to anywhere.
+pub(crate) fn write_facts(out: &mut impl Write, facts: &[(&str, String)]) -> Result<()> {
     let width = facts.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
-    let mut out = std::io::stdout().lock();
     for (label, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) {
         writeln!(out, "{label:width$}  {}", printable(fact))?;
     }

@@ -1,21 +1,30 @@
-//! What the arguments and the environment mean together: where the data lies, where the root key comes from, which
-//! application is meant. Flags beat the environment. This is the only file that reads the environment.
+//! What the arguments and the environment mean together: which strongroom, which application. Flags beat the environment.
+//! This is the only file that reads the environment.
+
+#[cfg(feature = "serve")]
+mod data;
+mod server;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow, bail};
-use etcetera::BaseStrategy;
+use anyhow::{Context, Result, bail};
+use strongroom_client::Connection;
 use strongroom_secrets::{ApplicationId, Timestamp};
 
 use crate::arguments::{Everywhere, Output};
+use crate::outcome::Usage;
+
+#[cfg(feature = "serve")]
+pub(crate) use data::{Data, Source};
 
 /// The environment as it was when the program started.
 #[derive(Debug)]
 pub(crate) struct Environment {
     variables: BTreeMap<OsString, OsString>,
     /// The program as it was called.
+    #[cfg(feature = "serve")]
     pub(crate) program: OsString,
     /// The working directory.
     pub(crate) directory: PathBuf,
@@ -26,6 +35,7 @@ impl Environment {
     pub(crate) fn read() -> Result<Self> {
         Ok(Self {
             variables: std::env::vars_os().collect(),
+            #[cfg(feature = "serve")]
             program: std::env::args_os().next().unwrap_or_else(|| "strongroom".into()),
             directory: std::env::current_dir().context("there is no working directory")?,
         })
@@ -41,19 +51,8 @@ impl Environment {
         value.to_str().map(Some).with_context(|| format!("{name} is not UTF-8"))
     }
 
-    /// What only a later version can open must not be passed over in silence: the wrong strongroom would be used.
-    fn refuse_other_homes(&self) -> Result<()> {
-        for name in ["STRONGROOM_URL", "STRONGROOM_DATABASE"] {
-            if self.variable(name).is_some() {
-                bail!(
-                    "{name} is set, and this program works on a data folder only; unset it or give --data DIR"
-                );
-            }
-        }
-        Ok(())
-    }
-
     /// The same without any setting of ours.
+    #[cfg(feature = "serve")]
     pub(crate) fn without_settings(&self) -> Self {
         let ours = |name: &OsString| name.as_encoded_bytes().starts_with(b"STRONGROOM_");
         let kept = self.variables().into_iter().filter(|(name, _)| !ours(name));
@@ -73,87 +72,102 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// Where a root key comes from: never a key itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Source(PathBuf);
-
-impl Source {
-    pub(crate) fn file(path: PathBuf) -> Self {
-        Self(path)
-    }
-
-    pub(crate) fn parse(text: &str, directory: &Path) -> Result<Self> {
-        let path = text.strip_prefix("file:").filter(|path| !path.is_empty()).ok_or_else(|| {
-            anyhow!(
-                "a root key's source is file:PATH, for example file:/etc/strongroom.key; it names a file and is never a key"
-            )
-        })?;
-        if path.contains("strongroom-root-key") && path.contains(char::is_whitespace) {
-            bail!("file: is followed by the path of a file (not shown: it looks like a key)");
-        }
-        if path == "~" || path.starts_with("~/") {
-            bail!("file:~ is not the home folder, for no shell has read it: write file:$HOME/…");
-        }
-        Ok(Self(directory.join(path)))
-    }
-
-    /// The source as text, to be noted.
-    pub(crate) fn text(&self) -> Result<String> {
-        let path = self
-            .0
-            .to_str()
-            .context("the path of the root key is not UTF-8, so it cannot be noted; choose another")?;
-        Ok(format!("file:{path}"))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
 /// What every command knows.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings<'a> {
     pub(crate) environment: &'a Environment,
-    /// The data folder, as an absolute path.
-    pub(crate) data: PathBuf,
-    /// Where the root key comes from, where the environment says so.
-    pub(crate) root_key: Option<Source>,
     pub(crate) output: Output,
+    everywhere: &'a Everywhere,
+}
+
+/// Which strongroom a command works on.
+pub(crate) enum Choice {
+    /// One that this process opens.
+    #[cfg(feature = "serve")]
+    Embedded(Data),
+    /// One that a server keeps.
+    Served(Connection),
 }
 
 impl<'a> Settings<'a> {
-    /// The settings of a command. One that is `local` works on a data folder only, and a server or a database that
-    /// the environment names is not its business.
-    pub(crate) fn new(everywhere: &Everywhere, environment: &'a Environment, local: bool) -> Result<Self> {
-        if everywhere.data.is_none() && !local {
-            environment.refuse_other_homes()?;
+    pub(crate) fn new(everywhere: &'a Everywhere, environment: &'a Environment) -> Self {
+        Self { environment, output: everywhere.output, everywhere }
+    }
+
+    /// The strongroom that is meant: `--server` or `--data`; else what the environment names, a server first.
+    pub(crate) fn choose(&self) -> Result<Choice> {
+        let Everywhere { data, server, .. } = self.everywhere;
+        if data.is_some() && server.is_some() {
+            return Err(Usage::from("--server cannot be used with --data").into());
         }
-        let data = match (&everywhere.data, environment.variable("STRONGROOM_DATA")) {
-            (Some(data), _) => data.clone(),
-            (None, Some(data)) => data.into(),
-            (None, None) => default_data(&xdg()?),
+        let url = match server {
+            Some(url) => Some(url.as_str()),
+            None if data.is_some() => None,
+            None => self.environment.text("STRONGROOM_URL")?,
         };
-        let root_key = environment.text("STRONGROOM_ROOT_KEY")?;
-        Ok(Self {
-            environment,
-            data: environment.directory.join(data),
-            root_key: root_key
-                .map(|text| Source::parse(text, &environment.directory))
-                .transpose()
-                .context("STRONGROOM_ROOT_KEY is refused")?,
-            output: everywhere.output,
-        })
+        if let Some(url) = url {
+            return server::connection(url, self.everywhere, self.environment).map(Choice::Served);
+        }
+        self.refuse_server_options("goes with a server: give --server URL, or set STRONGROOM_URL")?;
+        // What only a later version can open must not be passed over in silence: the wrong strongroom would be used.
+        if data.is_none() && self.environment.variable("STRONGROOM_DATABASE").is_some() {
+            bail!(
+                "STRONGROOM_DATABASE is set, and this program does not work on a database server yet; unset it or give \
+                 --data DIR"
+            );
+        }
+        self.embedded()
     }
 
-    /// Whether the data lies where a command without any setting looks for it.
-    pub(crate) fn is_default_data(&self) -> bool {
-        xdg().is_ok_and(|xdg| default_data(&xdg) == self.data)
+    /// Refuses what has no meaning where no server is spoken to: whoever gives an API key expects its rights to count.
+    fn refuse_server_options(&self, why: &'static str) -> Result<(), Usage> {
+        let Everywhere { api_key_file, ca_cert, proxy, .. } = self.everywhere;
+        let given = [
+            ("--api-key-file", api_key_file.is_some()),
+            ("--ca-cert", ca_cert.is_some()),
+            ("--proxy", proxy.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((option, _)) => Err(Usage::about(option, why)),
+            None => Ok(()),
+        }
     }
 
-    /// Where `init` puts a root key that nobody placed: outside the data folder.
-    pub(crate) fn default_root_key(&self, instance: &str) -> Result<Source> {
-        Ok(Source::file(xdg()?.config_dir().join("strongroom").join(format!("{instance}.key"))))
+    #[cfg(feature = "serve")]
+    fn embedded(&self) -> Result<Choice> {
+        Data::new(self.everywhere.data.as_deref(), self.environment).map(Choice::Embedded)
+    }
+
+    #[cfg(not(feature = "serve"))]
+    fn embedded(&self) -> Result<Choice> {
+        bail!(
+            "which server? give --server URL or set STRONGROOM_URL: this is the slim program, which opens no data folder; \
+             the full program strongroom does"
+        )
+    }
+
+    /// The data folder of a command that works on one only. A server or a database that the environment names is not its
+    /// business; one that is named on its command line is a mistake.
+    #[cfg(feature = "serve")]
+    pub(crate) fn data(&self) -> Result<Data> {
+        const LOCAL: &str = "cannot be used here: this command works on a data folder";
+        if self.everywhere.server.is_some() {
+            return Err(Usage::about("--server", LOCAL).into());
+        }
+        self.refuse_server_options(LOCAL)?;
+        Data::new(self.everywhere.data.as_deref(), self.environment)
+    }
+
+    /// Whether the command line names a strongroom.
+    #[cfg(feature = "serve")]
+    pub(crate) fn names_a_strongroom(&self) -> bool {
+        self.everywhere.data.is_some() || self.everywhere.server.is_some()
+    }
+
+    /// Whether plain HTTP beyond this machine was allowed.
+    #[cfg(feature = "serve")]
+    pub(crate) fn allows_plain_http(&self) -> bool {
+        self.everywhere.plain_http_exposes_secrets
     }
 
     /// The application that is meant.
@@ -162,17 +176,12 @@ impl<'a> Settings<'a> {
             Some(text) => Some(text),
             None => self.environment.text("STRONGROOM_APP")?,
         };
-        let text =
-            text.ok_or(crate::outcome::Usage("which application? give --app APP or set STRONGROOM_APP"))?;
+        let text = text.ok_or(Usage::from("which application? give --app APP or set STRONGROOM_APP"))?;
         Ok(ApplicationId::parse(text)?)
     }
 }
 
-fn default_data(xdg: &etcetera::base_strategy::Xdg) -> PathBuf {
-    xdg.data_dir().join("strongroom")
-}
-
-fn xdg() -> Result<etcetera::base_strategy::Xdg> {
-    etcetera::base_strategy::Xdg::new()
-        .context("there is no home folder; set HOME, or give --data DIR and file:PATH")
+/// Whose process this is.
+pub(crate) fn uid() -> u32 {
+    rustix::process::geteuid().as_raw()
 }

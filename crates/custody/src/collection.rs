@@ -12,14 +12,27 @@ use crate::custodian::{Custodian, Entry, LEDGER, born, head, random_fault};
 use crate::error::{Absent, CreateError, Fault, ReadError};
 use crate::fresh::{Look, is_told};
 use crate::merge::Changes;
+use crate::page::Page;
 use crate::update::{Updated, oldest_kept};
-use crate::version::{
-    Chosen, Plain, VersionSummary, altered, collection_id, identity, lost, manifest_mac, new_value_id,
-    summary,
-};
+use crate::version::{Chosen, Plain, collection_id, identity, lost, manifest_mac, new_value_id, summary};
 
-/// How many rows one statement reads where all are wanted.
+/// How many rows one statement reads.
 const PAGE: u32 = 200;
+
+/// A place in the list of an application's collections: after this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionMark {
+    /// When the collection was created.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: CollectionId,
+}
+
+impl CollectionMark {
+    fn of(summary: &SecretsCollectionSummary) -> Option<Self> {
+        Some(Self { created_at: summary.created_at, id: CollectionId::parse(&summary.id).ok()? })
+    }
+}
 
 impl Custodian {
     /// Creates a collection: its first version is the next number of its id, which is 1 unless the id was used before.
@@ -32,13 +45,14 @@ impl Custodian {
         new: NewCollection,
         now: Timestamp,
     ) -> Result<Updated, CreateError> {
+        access.of_whole_application()?;
         let application = access.application();
         let id = match new.id {
             Some(id) => id,
             None => CollectionId::from_random(random::bytes().map_err(random_fault)?),
         };
-        let born = self.application_row(application).await?.born;
-        let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
+        let born = self.application_row(access).await?.born;
+        let mut transaction = self.begin(access.caller(), now).await?;
         let row = transaction.application(application.as_str()).await.map_err(Fault::from)?;
         let row =
             row.filter(|row| row.born == born).ok_or_else(|| Absent::Application(application.clone()))?;
@@ -56,7 +70,7 @@ impl Custodian {
             version,
             name: &name,
             description: &new.description,
-            created_by: &access.actor().name,
+            created_by: &access.caller().actor().name,
             collection_created_at: now.as_micros(),
             secrets: &secrets,
             values: &values,
@@ -72,7 +86,7 @@ impl Custodian {
         }
         transaction.insert_version(&collection.born, &sealed).await.map_err(Fault::from)?;
         let entry = Entry::about(Action::CollectionCreate, application.as_str(), &collection, manifest);
-        self.record(&mut transaction, access.actor(), entry, now).await?;
+        self.record(&mut transaction, access.caller(), entry, now).await?;
         transaction.commit().await.map_err(Fault::from)?;
 
         let added = secrets.into_iter().map(|(place, _)| place).collect();
@@ -121,33 +135,48 @@ impl Custodian {
         Ok((row, manifest, sealed))
     }
 
-    /// The collections of an application, by creation and id.
+    /// The collections of an application that the caller may know of, by creation and id: those after a mark, as many as
+    /// the limit says; all of them without.
     ///
     /// # Errors
     /// [`Absent::Application`].
-    pub async fn list(&self, access: &Access<List>) -> Result<Vec<SecretsCollectionSummary>, ReadError> {
+    pub async fn list(
+        &self,
+        access: &Access<List>,
+        after: Option<&CollectionMark>,
+        limit: Option<u32>,
+    ) -> Result<Page<SecretsCollectionSummary, CollectionMark>, ReadError> {
         let application = access.application();
-        let born = self.application_row(application).await?.born;
-        let mut found = Vec::new();
-        let mut after: Option<(i64, String)> = None;
+        let born = self.application_row(access).await?.born;
+        let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+        let mut items = Vec::new();
+        let mut after = after.map(|mark| (mark.created_at.as_micros(), mark.id.to_string()));
         loop {
             let from = after.as_ref().map(|(at, id)| (*at, id.as_str()));
             let page = self.store.collections(LEDGER, &born, from, PAGE).await.map_err(Fault::from)?;
             for (collection, version) in &page {
+                if !access.covers(&collection_id(collection)?) {
+                    continue;
+                }
+                if items.len() == limit {
+                    return Ok(Page::cut(items, CollectionMark::of));
+                }
                 let told = self.told_of(application, &collection.id).await?;
                 let newest = match is_told(Some(collection), told.as_ref(), &born) {
-                    true => Some((collection.clone(), version.clone())),
-                    false => self.newest_or_none(access, &born, collection).await?,
+                    true if access.covers_born(&collection.born) => {
+                        Some((collection.clone(), version.clone()))
+                    }
+                    _ => self.newest_or_none(access, &born, collection).await?,
                 };
                 let Some((collection, version)) = &newest else { continue };
                 let chosen = Chosen { application, collection, version, current: version };
-                found.push(summary(&chosen, &self.open_face(&chosen)?));
+                items.push(summary(&chosen, &self.open_face(&chosen)?));
             }
             match page.last() {
                 Some((row, _)) if page.len() == PAGE as usize => {
                     after = Some((row.created_at, row.id.clone()))
                 }
-                _ => return Ok(found),
+                _ => return Ok(Page { items, next: None }),
             }
         }
     }
@@ -163,83 +192,10 @@ impl Custodian {
         version: Option<u64>,
     ) -> Result<(SecretsCollection<Mask>, u64), ReadError> {
         let application = access.application();
-        let born = self.application_row(application).await?.born;
+        let born = self.application_row(access).await?.born;
         let (collection, face, current) = self.look_up(access, &born, id, version).await?;
         let chosen = Chosen { application, collection: &collection, version: &face, current: &current };
         Ok((self.show(&chosen)?, face.version))
-    }
-
-    /// The kept versions of a collection, oldest first.
-    ///
-    /// # Errors
-    /// [`Absent`].
-    pub async fn versions(
-        &self,
-        access: &Access<List>,
-        id: &CollectionId,
-    ) -> Result<Vec<VersionSummary>, ReadError> {
-        let application = access.application();
-        let born = self.application_row(application).await?.born;
-        let (collection, current) = self.newest(access, &born, id).await?;
-        let rows = self.store.versions(LEDGER, &collection.born).await.map_err(Fault::from)?;
-        if let Some(version) = first_gap(&collection, &rows) {
-            return Err(lost(application, &collection, version).into());
-        }
-        let mut versions = Vec::with_capacity(rows.len());
-        // What was written since the collection was looked at is bound by a manifest that was not looked at.
-        for version in rows.iter().filter(|row| row.version <= collection.version) {
-            let chosen = Chosen { application, collection: &collection, version, current: &current };
-            let face = self.open_face(&chosen)?;
-            versions.push(VersionSummary {
-                version: version.version,
-                created_at: Timestamp::from_micros(version.created_at),
-                created_by: face.created_by,
-                secrets: face.secrets.len(),
-            });
-        }
-        Ok(versions)
-    }
-
-    /// Deletes a collection: a tombstone stays, its id is free at once, and its version counter goes on.
-    ///
-    /// # Errors
-    /// [`Absent`].
-    pub async fn delete(
-        &self,
-        access: &Access<Write>,
-        id: &CollectionId,
-        now: Timestamp,
-    ) -> Result<(), ReadError> {
-        let application = access.application();
-        let born = self.application_row(application).await?.born;
-        let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
-        self.check_application(&mut transaction, access, &born).await?;
-        let found = transaction.current_face(&born, id.as_str()).await.map_err(Fault::from)?;
-        let told = self
-            .told(transaction.newest_record(application.as_str(), id.as_str()).await.map_err(Fault::from)?)?;
-        if !is_told(found.as_ref().map(|(row, _)| row), told.as_ref(), &born) {
-            let what = format!("secrets collection {id} in application {application}");
-            return Err(Fault::Integrity { what, source: None }.into());
-        }
-        let (before, current) = found.ok_or_else(|| absent(access, id))?;
-        let chosen = Chosen { application, collection: &before, version: &current, current: &current };
-        self.open_face(&chosen)?;
-        let (_, manifest_key) = self
-            .keyring
-            .open_face_key(&identity(&before), before.key_version, &before.wrapped_key)
-            .map_err(|_| altered(&chosen))?;
-        let mut after =
-            CollectionRow { tombstone: before.born.clone(), epoch: before.epoch + 1, ..before.clone() };
-        let manifest = manifest_mac(&manifest_key, &after, &current)?;
-        after.manifest = manifest.to_vec();
-        transaction
-            .bury_collection(&after.born, before.epoch, now.as_micros(), &after.manifest)
-            .await
-            .map_err(Fault::from)?;
-        let entry = Entry::about(Action::CollectionDelete, application.as_str(), &after, manifest);
-        self.record(&mut transaction, access.actor(), entry, now).await?;
-        transaction.commit().await.map_err(Fault::from)?;
-        Ok(())
     }
 
     /// The live collection of an id and its current version, once they are the newest. Nothing is opened yet.
@@ -249,6 +205,9 @@ impl Custodian {
         born: &str,
         id: &CollectionId,
     ) -> Result<(CollectionRow, VersionFace), ReadError> {
+        if !access.covers(id) {
+            return Err(absent(access, id).into());
+        }
         let mut look = Look::default();
         loop {
             let found = self.store.current_face(LEDGER, born, id.as_str()).await.map_err(Fault::from)?;
@@ -258,6 +217,7 @@ impl Custodian {
             let what = format!("secrets collection {id} in application {}{born_as}", access.application());
             let seen = row.map(|row| (row.born.as_str(), row.epoch));
             if look.stands(&what, seen, is_told(row, told.as_ref(), born))? {
+                let found = found.filter(|(row, _)| access.covers_born(&row.born));
                 return found.ok_or_else(|| absent(access, id).into());
             }
         }

@@ -1,18 +1,19 @@
 //! The custodian: an open store and an unlocked keyring, together. What may be done with them is in the files of the
 //! single operations; this one only begins an instance, unlocks one, and writes the audit record of every change.
 
-use strongroom_ledger::record::{Action, Actor, Outcome};
+use strongroom_ledger::record::{Action, Outcome, RunClaim, RunEnd};
 use strongroom_ledger::tree::{Frontier, leaf_hash};
 use strongroom_ledger::{Generation, Receipt, Record};
 use strongroom_seal::random;
 use strongroom_seal::{Keyring, OpenError, RandomError, RootKey, SlotKey};
 use strongroom_secrets::{Limits, Timestamp};
 use strongroom_store::{
-    CollectionRow, Head, InstanceRow, KeyringRow, RecordRow, SlotRow, Store, Transaction,
+    ChangeError, CollectionRow, Head, InstanceRow, KeyringRow, RecordRow, SlotRow, Store, Transaction,
 };
 
 use crate::access::Caller;
 use crate::error::Fault;
+use crate::uses::Uses;
 
 /// The ledger of an embedded strongroom. Where there are many, an application's is computed from its id.
 pub(crate) const LEDGER: u32 = 0;
@@ -23,6 +24,7 @@ pub struct Custodian {
     pub(crate) keyring: Keyring,
     pub(crate) instance: String,
     pub(crate) limits: Limits,
+    pub(crate) uses: Uses,
 }
 
 /// What a new instance is made with.
@@ -59,7 +61,8 @@ impl Custodian {
     ) -> Result<Self, FoundError> {
         let root = RootKey::random().map_err(random_fault)?;
         let keyring = Keyring::random(setup.instance).map_err(random_fault)?;
-        let custodian = Self { store, keyring, instance: setup.instance.to_owned(), limits: setup.limits };
+        let instance = setup.instance.to_owned();
+        let custodian = Self { store, keyring, instance, limits: setup.limits, uses: Uses::default() };
         match custodian.begin_instance(caller, &setup, &root, now).await {
             Ok(true) => Ok(custodian),
             Ok(false) => Err(FoundError::Exists(Box::new(custodian.store))),
@@ -102,7 +105,7 @@ impl Custodian {
         transaction.insert_slot(&slot).await?;
         let sealed = self.keyring.seal(root, 1)?;
         transaction.insert_keyring(&KeyringRow { version: 1, sealed }).await?;
-        self.record(&mut transaction, caller.actor(), Entry::of(Action::InstanceCreate), now).await?;
+        self.record(&mut transaction, caller, Entry::of(Action::InstanceCreate), now).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -139,18 +142,15 @@ impl Custodian {
             move |source: OpenError| UnlockError::Fault(Fault::Integrity { what, source: Some(source) })
         };
         let root = RootKey::open(&found.wrapped, slot, &row.id).map_err(damaged("root key"))?;
-        let gone = || Fault::Integrity {
-            what: format!("the keyring of instance {}, which is gone,", row.id),
-            source: None,
-        };
-        let sealed = store.keyring().await.map_err(Fault::from)?.ok_or_else(gone)?;
+        let sealed = store.keyring().await.map_err(Fault::from)?.ok_or_else(|| keyring_gone(&row.id))?;
         let keyring =
             Keyring::open(&sealed.sealed, &root, &row.id, sealed.version).map_err(damaged("keyring"))?;
+        let keyring = complete(&store, keyring, &root, sealed.version, &row.id).await?;
         let limits = Limits::of(row.limit_secrets, row.limit_bytes).map_err(|_| Fault::Integrity {
             what: format!("the limits of instance {}", row.id),
             source: None,
         })?;
-        Ok(Self { store, keyring, instance: row.id, limits })
+        Ok(Self { store, keyring, instance: row.id, limits, uses: Uses::default() })
     }
 
     /// The limits of its collections.
@@ -159,10 +159,32 @@ impl Custodian {
         self.limits
     }
 
+    /// The same with other limits, for as long as it is used: what is stored within others stays as it is.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// Its random id.
     #[must_use]
     pub fn instance(&self) -> &str {
         &self.instance
+    }
+
+    /// Whether it answers: its database can be read, and has a ledger.
+    ///
+    /// # Errors
+    /// [`Fault`].
+    pub async fn ready(&self) -> Result<(), Fault> {
+        let head = self.store.head(LEDGER).await?;
+        head.map(drop)
+            .ok_or_else(|| Fault::Integrity { what: format!("the head of ledger {LEDGER}"), source: None })
+    }
+
+    /// Writes the log of the database back where it has grown and nobody is in the way. Whoever serves calls this now
+    /// and then.
+    pub async fn tend(&self) {
+        self.store.tend().await;
     }
 
     /// Lets the store go.
@@ -181,7 +203,7 @@ impl Custodian {
     pub(crate) async fn record(
         &self,
         transaction: &mut Transaction<'_>,
-        actor: &Actor,
+        caller: &Caller,
         entry: Entry<'_>,
         now: Timestamp,
     ) -> Result<Receipt, Fault> {
@@ -197,7 +219,24 @@ impl Custodian {
             version: entry.version,
             epoch: entry.state.map(|(epoch, _)| epoch),
             manifest_mac: entry.state.map(|(_, manifest)| manifest),
-            ..Record::new(blind, seq, now.as_micros(), actor.clone(), entry.action, Outcome::Ok, generation)
+            source: caller.origin().map(|origin| origin.source.clone()),
+            request_id: caller.origin().map(|origin| origin.request_id.clone()),
+            // The key was looked at in this very transaction, and this ledger is the one that keys are in.
+            authority_size: caller.key_id().map(|_| seq),
+            key_id: text(entry.key.map(|(id, _)| id)),
+            grant_commitment: entry.key.map(|(_, commitment)| commitment),
+            run: entry.run,
+            end: entry.end.map(|(end, _)| end),
+            receipt: entry.end.map(|(_, receipt)| receipt),
+            ..Record::new(
+                blind,
+                seq,
+                now.as_micros(),
+                caller.actor().clone(),
+                entry.action,
+                Outcome::Ok,
+                generation,
+            )
         }
         .encode()?;
         let leaf = leaf_hash(&clear);
@@ -208,6 +247,7 @@ impl Custodian {
             time: now.as_micros(),
             application_id: entry.application.map(|(id, _)| id.to_owned()).unwrap_or_default(),
             collection_id: entry.collection.map(|(id, _)| id.to_owned()).unwrap_or_default(),
+            key_id: entry.key.map(|(id, _)| id.to_owned()).unwrap_or_default(),
             generation,
             leaf,
             sealed,
@@ -228,6 +268,12 @@ pub(crate) struct Entry<'a> {
     pub(crate) version: Option<u64>,
     /// The collection's epoch and manifest.
     pub(crate) state: Option<(u64, [u8; 32])>,
+    /// The API key's id, and the commitment of its sealed grant.
+    pub(crate) key: Option<(&'a str, [u8; 32])>,
+    /// What a client says about its run.
+    pub(crate) run: Option<RunClaim>,
+    /// How a run ended, and the delivery that it used.
+    pub(crate) end: Option<(RunEnd, Receipt)>,
 }
 
 impl<'a> Entry<'a> {
@@ -248,8 +294,51 @@ impl<'a> Entry<'a> {
     }
 
     pub(crate) fn of(action: Action) -> Self {
-        Self { action, application: None, collection: None, version: None, state: None }
+        Self {
+            action,
+            application: None,
+            collection: None,
+            version: None,
+            state: None,
+            key: None,
+            run: None,
+            end: None,
+        }
     }
+}
+
+/// A keyring with every key of today: one that was sealed before there were API keys gets theirs.
+async fn complete(
+    store: &Store,
+    keyring: Keyring,
+    root: &RootKey,
+    version: u64,
+    instance: &str,
+) -> Result<Keyring, Fault> {
+    if !keyring.lacks_token() {
+        return Ok(keyring);
+    }
+    let keyring = keyring.with_token().map_err(random_fault)?;
+    let next = KeyringRow { version: version + 1, sealed: keyring.seal(root, version + 1)? };
+    let mut transaction = store.begin(LEDGER).await?;
+    match transaction.insert_keyring(&next).await {
+        // Another process completed it at the same moment: then its key is the one.
+        Err(ChangeError::Exists) => drop(transaction),
+        other => {
+            other?;
+            transaction.commit().await?;
+            return Ok(keyring);
+        }
+    }
+    let row = store.keyring().await?.ok_or_else(|| keyring_gone(instance))?;
+    Keyring::open(&row.sealed, root, instance, row.version).map_err(|source| Fault::Integrity {
+        what: format!("the keyring of instance {instance}"),
+        source: Some(source),
+    })
+}
+
+fn keyring_gone(instance: &str) -> Fault {
+    Fault::Integrity { what: format!("the keyring of instance {instance}, which is gone,"), source: None }
 }
 
 /// The end of the ledger, inside a transaction.

@@ -1,43 +1,24 @@
 //! The way out of a value: into a run, or to somebody who asks to see it. Both are one path, and on it the audit record
 //! is durable before anything leaves.
 
-use strongroom_ledger::Receipt;
-use strongroom_ledger::record::Action;
-use strongroom_secrets::{CollectionId, Limits, Place, Secret, SecretValue, Secrets, SecretsCollection};
-use strongroom_secrets::{SecretsCollectionSummary, Timestamp};
+use strongroom_ledger::record::{Action, RunClaim};
+use strongroom_secrets::{
+    CollectionId, Delivered, Limits, Outline, OutlineSecret, RunClaimText, SecretValue,
+};
+use strongroom_secrets::{Secrets, SecretsCollectionSummary, Timestamp};
 
 use crate::access::{Access, Deliver, Reveal};
 use crate::collection::absent;
-use crate::custodian::{Custodian, Entry, LEDGER};
+use crate::custodian::{Custodian, Entry};
 use crate::error::{Fault, ReadError};
 use crate::release::{Recorded, Withheld};
 use crate::version::{Chosen, altered, manifest_of, summary};
 
-/// A collection with its values, on its way out.
-#[derive(Debug)]
-pub struct Delivery {
-    /// What may be shown of it.
-    pub summary: SecretsCollectionSummary,
-    /// Which version it is.
-    pub version: u64,
-    /// The secrets, in their order.
-    pub secrets: Secrets<SecretValue>,
-}
-
-impl Delivery {
-    /// The documented collection with real values.
-    #[must_use]
-    pub fn into_collection(self) -> SecretsCollection<SecretValue> {
-        let secret = |(place, value): (Place, SecretValue)| Secret {
-            secret_type: place.secret_type(),
-            location: place.location().to_owned(),
-            value,
-        };
-        SecretsCollection {
-            summary: self.summary,
-            secrets: self.secrets.into_entries().into_iter().map(secret).collect(),
-        }
-    }
+/// What is withheld: a collection with its values, before anybody may have it.
+struct Opened {
+    summary: SecretsCollectionSummary,
+    version: u64,
+    secrets: Secrets<SecretValue>,
 }
 
 impl Custodian {
@@ -51,15 +32,22 @@ impl Custodian {
         access: &Access<Deliver>,
         id: &CollectionId,
         version: Option<u64>,
-    ) -> Result<(Vec<(Place, u64)>, u64), ReadError> {
+    ) -> Result<Outline, ReadError> {
         let application = access.application();
-        let born = self.application_row(application).await?.born;
+        let born = self.application_row(access).await?.born;
         let (collection, version, current) = self.look_up(access, &born, id, version).await?;
         let chosen = Chosen { application, collection: &collection, version: &version, current: &current };
         let face = self.open_face(&chosen)?;
-        let outline = face.secrets.iter().map(|secret| Some((secret.place()?, secret.bytes)));
-        let outline = outline.collect::<Option<_>>().ok_or_else(|| altered(&chosen))?;
-        Ok((outline, version.version))
+        let secrets = face.secrets.iter().map(|secret| {
+            let place = secret.place()?;
+            Some(OutlineSecret {
+                secret_type: place.secret_type(),
+                location: place.location().to_owned(),
+                bytes: secret.bytes,
+            })
+        });
+        let secrets = secrets.collect::<Option<_>>().ok_or_else(|| altered(&chosen))?;
+        Ok(Outline { version: version.version, secrets })
     }
 
     /// Hands a collection to a run.
@@ -71,9 +59,10 @@ impl Custodian {
         access: &Access<Deliver>,
         id: &CollectionId,
         version: Option<u64>,
+        run: Option<RunClaimText>,
         now: Timestamp,
-    ) -> Result<(Delivery, Receipt), ReadError> {
-        self.release(access, Action::CollectionDeliver, id, version, now).await
+    ) -> Result<Delivered, ReadError> {
+        self.release(access, Action::CollectionDeliver, id, version, run, now).await
     }
 
     /// Shows a collection's values to somebody.
@@ -85,9 +74,10 @@ impl Custodian {
         access: &Access<Reveal>,
         id: &CollectionId,
         version: Option<u64>,
+        run: Option<RunClaimText>,
         now: Timestamp,
-    ) -> Result<(Delivery, Receipt), ReadError> {
-        self.release(access, Action::CollectionReveal, id, version, now).await
+    ) -> Result<Delivered, ReadError> {
+        self.release(access, Action::CollectionReveal, id, version, run, now).await
     }
 
     async fn release<A>(
@@ -96,16 +86,17 @@ impl Custodian {
         action: Action,
         id: &CollectionId,
         version: Option<u64>,
+        run: Option<RunClaimText>,
         now: Timestamp,
-    ) -> Result<(Delivery, Receipt), ReadError> {
+    ) -> Result<Delivered, ReadError> {
         let application = access.application();
-        let born = self.application_row(application).await?.born;
+        let born = self.application_row(access).await?.born;
         let (collection, face, current) = self.look_up(access, &born, id, version).await?;
         let contents = self.contents(access, &collection, &face, id).await?;
         let chosen = Chosen { application, collection: &collection, version: &face, current: &current };
         let withheld = self.open_delivery(&chosen, &contents)?;
 
-        let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
+        let mut transaction = self.begin(access.caller(), now).await?;
         // What was deleted since it was read must not leave any more.
         self.check_application(&mut transaction, access, &born).await?;
         let still = transaction.current_face(&born, id.as_str()).await.map_err(Fault::from)?;
@@ -113,23 +104,24 @@ impl Custodian {
         let (row, _) = still.ok_or_else(|| absent(access, id))?;
         let entry = Entry {
             version: Some(face.version),
+            run: run.map(|run| RunClaim::quote(run.host, run.user, run.command)),
             ..Entry::about(action, application.as_str(), &row, manifest_of(&row)?)
         };
-        let receipt = self.record(&mut transaction, access.actor(), entry, now).await?;
+        let receipt = self.record(&mut transaction, access.caller(), entry, now).await?;
         let recorded = Recorded::from(transaction.commit().await.map_err(Fault::from)?);
         tracing::debug!(%receipt, "a release is recorded");
-        Ok((withheld.release(recorded), receipt))
+        let Opened { summary, version, secrets } = withheld.release(recorded);
+        Ok(Delivered { summary, version, receipt: receipt.to_string(), secrets })
     }
 
-    fn open_delivery(&self, chosen: &Chosen<'_>, contents: &[u8]) -> Result<Withheld<Delivery>, Fault> {
+    fn open_delivery(&self, chosen: &Chosen<'_>, contents: &[u8]) -> Result<Withheld<Opened>, Fault> {
         let (_, face, values) = self.open_version(chosen, contents)?;
         let places = face.places().ok_or_else(|| altered(chosen))?;
         let entries = places.into_iter().map(|(place, _)| place).zip(values).collect();
         // The rules of sets held when it was written; what leads to a file system is checked again. The limit of that
         // day is not today's business.
-        let all = Limits::of(Limits::LARGEST, 1).map_err(|_| altered(chosen))?;
-        let secrets = Secrets::settle(entries, all).map_err(|_| altered(chosen))?;
-        Ok(Withheld::hold(Delivery {
+        let secrets = Secrets::settle(entries, Limits::ANY).map_err(|_| altered(chosen))?;
+        Ok(Withheld::hold(Opened {
             summary: summary(chosen, &face),
             version: chosen.version.version,
             secrets,

@@ -2,7 +2,7 @@
 
 use strongroom_ledger::record::EncodeError;
 use strongroom_seal::{OpenError, SealError};
-use strongroom_secrets::{ApplicationId, CollectionId, Place, SetError};
+use strongroom_secrets::{Action, ApplicationId, CollectionId, Place, SetError};
 use strongroom_store::{ChangeError, CommitError, StoreError};
 
 /// What was asked for is not there.
@@ -27,6 +27,23 @@ pub enum Absent {
         /// The version asked for.
         version: u64,
     },
+}
+
+/// Why a caller may not do what they ask for. What is not theirs is absent to them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The key does not have the right to this action, whatever it is asked for.
+    #[error("this API key does not have the right to {0}; use one that was made with --can {0}")]
+    Action(Action),
+    /// The key is bound to one application or collection, and this reaches beyond it.
+    #[error("this API key is bound to one application or collection, and what is asked for reaches beyond")]
+    Scope,
+    /// The key was revoked or expired since it was checked. Nothing was done.
+    #[error("this API key was revoked or has expired")]
+    Key,
+    /// It is not there, or not the caller's.
+    #[error(transparent)]
+    Absent(#[from] Absent),
 }
 
 /// Something that the caller cannot mend by asking differently. Nothing was released.
@@ -73,6 +90,9 @@ pub enum ReadError {
     /// It is not there.
     #[error(transparent)]
     Absent(#[from] Absent),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(Denied),
     /// It cannot be read now.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -84,6 +104,9 @@ pub enum ApplicationError {
     /// It is not there.
     #[error(transparent)]
     Absent(#[from] Absent),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(Denied),
     /// The id is in use.
     #[error("there is already an application {0}")]
     Exists(ApplicationId),
@@ -96,6 +119,7 @@ impl From<ReadError> for ApplicationError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Absent(absent) => absent.into(),
+            ReadError::Denied(denied) => denied.into(),
             ReadError::Fault(fault) => fault.into(),
         }
     }
@@ -107,6 +131,9 @@ pub enum CreateError {
     /// Its application is not there.
     #[error(transparent)]
     Absent(#[from] Absent),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(Denied),
     /// The id is in use.
     #[error(
         "application {application} already has a secrets collection {id}; update it, or choose another id"
@@ -126,6 +153,7 @@ impl From<ReadError> for CreateError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Absent(absent) => absent.into(),
+            ReadError::Denied(denied) => denied.into(),
             ReadError::Fault(fault) => fault.into(),
         }
     }
@@ -137,6 +165,9 @@ pub enum UpdateError {
     /// It is not there.
     #[error(transparent)]
     Absent(#[from] Absent),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(Denied),
     /// It is not at the version that the caller expected.
     #[error(
         "the collection is at version {current}, not {expected}: somebody changed it; look again and repeat"
@@ -169,3 +200,80 @@ pub enum UpdateError {
     #[error(transparent)]
     Fault(#[from] Fault),
 }
+
+/// Why an API key is not created or revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// What it is to be bound to is not there.
+    #[error(transparent)]
+    Absent(#[from] Absent),
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(Denied),
+    /// No key with this id is within the caller's reach.
+    #[error("there is no such API key; keys list shows those that are")]
+    NoSuchKey,
+    /// A key may not give, or take away, more than it has itself.
+    #[error("the key's {0} would lie beyond those of the key that asks; ask with a key that has more")]
+    Beyond(&'static str),
+    /// It would have expired already.
+    #[error("the key would have expired already; give a time to come")]
+    Expired,
+    /// Its name cannot be used.
+    #[error("the key's name is refused: 1 to 256 bytes without control characters")]
+    Name,
+    /// It cannot be done now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<ReadError> for KeyError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Absent(absent) => absent.into(),
+            ReadError::Denied(denied) => denied.into(),
+            ReadError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+/// Why a token is not accepted. Whatever is wrong with it, its holder is told the same.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// It is of no key that is valid now: unknown, wrong, expired or revoked.
+    #[error("the API key is not valid")]
+    Refused,
+    /// It cannot be checked now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why the end of a run is not noted.
+#[derive(Debug, thiserror::Error)]
+pub enum EndError {
+    /// The caller took no such delivery.
+    #[error("there is no such delivery of this caller")]
+    NoSuchDelivery,
+    /// The caller may not.
+    #[error(transparent)]
+    Denied(Denied),
+    /// It cannot be noted now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// What is not the caller's is absent, in every error alike.
+macro_rules! denied_into {
+    ($($error:ident)*) => {$(
+        impl From<Denied> for $error {
+            fn from(denied: Denied) -> Self {
+                match denied {
+                    Denied::Absent(absent) => absent.into(),
+                    other => Self::Denied(other),
+                }
+            }
+        }
+    )*};
+}
+
+denied_into! { ReadError ApplicationError CreateError UpdateError KeyError }

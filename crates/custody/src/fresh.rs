@@ -8,16 +8,16 @@
 use strongroom_ledger::Record;
 use strongroom_ledger::record::Action;
 use strongroom_secrets::ApplicationId;
-use strongroom_store::{ApplicationRow, CollectionRow, RecordRow};
+use strongroom_store::{CollectionRow, RecordRow};
 
 use crate::audit::columns;
 use crate::custodian::{Custodian, LEDGER};
-use crate::error::{Fault, ReadError};
+use crate::error::Fault;
 
 /// A look at rows and ledger, repeated while others write between the two: an honest writer changes both at once.
 #[derive(Default)]
 pub(crate) struct Look {
-    /// What was seen at the last look: born id and epoch.
+    /// What was seen at the last look: born id and epoch (of an application, when it was changed last).
     seen: Option<Option<(String, u64)>>,
 }
 
@@ -60,32 +60,6 @@ pub(crate) fn is_told(row: Option<&CollectionRow>, told: Option<&Record>, applic
 }
 
 impl Custodian {
-    /// The live application of an id, once its row is the newest and opens.
-    pub(crate) async fn live_application(
-        &self,
-        id: &ApplicationId,
-    ) -> Result<Option<ApplicationRow>, ReadError> {
-        let mut look = Look::default();
-        loop {
-            let row = self.store.application(LEDGER, id.as_str()).await.map_err(Fault::from)?;
-            let told = self.store.newest_record(LEDGER, id.as_str(), "").await.map_err(Fault::from)?;
-            let told = self.told(told)?;
-            let lives = told.as_ref().is_some_and(|told| told.action == Action::ApplicationCreate);
-            let agrees = match (&row, &told) {
-                (Some(row), Some(told)) => lives && told.application_born.as_ref() == Some(&row.born),
-                (Some(_), None) => false,
-                (None, _) => !lives,
-            };
-            let what = format!("application {id}");
-            if look.stands(&what, row.as_ref().map(|row| (row.born.as_str(), 0)), agrees)? {
-                if let Some(row) = &row {
-                    self.open_application(row)?;
-                }
-                return Ok(row);
-            }
-        }
-    }
-
     /// The newest record about a collection id, in the clear.
     pub(crate) async fn told_of(
         &self,

@@ -7,26 +7,37 @@
 mod access;
 mod application;
 mod audit;
+mod authority;
 mod collection;
 mod custodian;
 mod delivery;
 mod error;
 mod face;
 mod fresh;
+mod history;
+mod keys;
+mod life;
 mod merge;
+mod page;
 mod release;
+mod runs;
 mod update;
+mod uses;
 mod verify;
 mod version;
 
-pub use access::{Access, Audit, Caller, Deliver, Everywhere, List, Manage, Reveal, Write};
-pub use application::{Application, NewApplication};
-pub use audit::{AuditEntry, AuditFilter, AuditPage};
+pub use access::{Access, Audit, Caller, Deliver, Everywhere, List, Manage, Reveal, Right, Write};
+pub use application::{ApplicationUpdate, NewApplication};
+pub use audit::{AuditFilter, AuditPage};
+pub use collection::CollectionMark;
 pub use custodian::{Custodian, FoundError, Setup, UnlockError};
-pub use delivery::Delivery;
-pub use error::{Absent, ApplicationError, CreateError, Fault, ReadError, UpdateError};
+pub use error::{
+    Absent, ApplicationError, AuthenticateError, CreateError, Denied, EndError, Fault, KeyError, ReadError,
+    UpdateError,
+};
 pub use merge::Changes;
+pub use page::Page;
 pub use release::{Recorded, Withheld};
+pub use strongroom_store::{CommitError, StoreError};
 pub use update::Updated;
 pub use verify::{Verified, VerifyError, verify};
-pub use version::VersionSummary;

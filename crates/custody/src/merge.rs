@@ -31,7 +31,7 @@ pub(crate) struct Stored<'a> {
     /// Places and value ids, in their order.
     pub(crate) secrets: &'a [(Place, ValueId)],
     /// Whether a mask was made by this strongroom for this collection and place, whatever value it stands for.
-    pub(crate) genuine: &'a dyn Fn(&Place, &Mask) -> bool,
+    pub(crate) genuine: &'a (dyn Fn(&Place, &Mask) -> bool + Sync),
 }
 
 /// Applies a change. All or nothing; the rules of sets are judged on the final state.

@@ -7,22 +7,25 @@ use strongroom_store::Committed;
 ///
 /// It becomes usable only in exchange for the proof that its record is durable:
 /// ```
-/// # use strongroom_custody::{Delivery, Recorded, Withheld};
-/// fn release(withheld: Withheld<Delivery>, recorded: Recorded) -> Delivery { withheld.release(recorded) }
+/// # use strongroom_custody::{Recorded, Withheld};
+/// # use strongroom_secrets::Delivered;
+/// fn release(withheld: Withheld<Delivered>, recorded: Recorded) -> Delivered { withheld.release(recorded) }
 /// ```
 /// Without that proof there is no way to the plaintext, and nobody outside a commit can make one:
 /// ```compile_fail
-/// # use strongroom_custody::{Delivery, Withheld};
-/// fn leak(withheld: Withheld<Delivery>) -> Delivery { withheld.0 }
+/// # use strongroom_custody::{Delivered, Withheld};
+/// fn leak(withheld: Withheld<Delivered>) -> Delivered { withheld.0 }
 /// ```
 /// ```compile_fail
-/// # use strongroom_custody::{Delivery, Recorded, Withheld};
-/// fn leak(withheld: Withheld<Delivery>) -> Delivery { withheld.release(Recorded(panic!())) }
+/// # use strongroom_custody::{Recorded, Withheld};
+/// # use strongroom_secrets::Delivered;
+/// fn leak(withheld: Withheld<Delivered>) -> Delivered { withheld.release(Recorded(panic!())) }
 /// ```
 /// A proof serves once:
 /// ```compile_fail
-/// # use strongroom_custody::{Delivery, Recorded, Withheld};
-/// fn twice(a: Withheld<Delivery>, b: Withheld<Delivery>, proof: Recorded) -> [Delivery; 2] {
+/// # use strongroom_custody::{Recorded, Withheld};
+/// # use strongroom_secrets::Delivered;
+/// fn twice(a: Withheld<Delivered>, b: Withheld<Delivered>, proof: Recorded) -> [Delivered; 2] {
 ///     [a.release(proof), b.release(proof)]
 /// }
 /// ```

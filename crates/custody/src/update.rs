@@ -3,12 +3,12 @@
 
 use strongroom_ledger::record::Action;
 use strongroom_seal::CollectionKey;
-use strongroom_secrets::{CollectionId, Mask, Place, SecretValue, Secrets, SecretsCollectionSummary};
-use strongroom_secrets::{Timestamp, Update, ValueId};
+use strongroom_secrets::{CollectionId, Limits, Mask, Place, SecretValue, Secrets};
+use strongroom_secrets::{SecretsCollectionSummary, Timestamp, Update, ValueId};
 use strongroom_store::{ChangeError, CollectionRow, Transaction};
 
 use crate::access::{Access, Write};
-use crate::custodian::{Custodian, Entry, LEDGER, head};
+use crate::custodian::{Custodian, Entry, head};
 use crate::error::{Fault, ReadError, UpdateError};
 use crate::merge::{Changes, Source, Stored, changes, keep_all, merge};
 use crate::version::{Chosen, Plain, altered, manifest_mac, new_value_id, summary};
@@ -16,7 +16,7 @@ use crate::version::{Chosen, Plain, altered, manifest_mac, new_value_id, summary
 /// How many versions of a collection are kept: the newest ones.
 const KEPT_VERSIONS: u64 = 100;
 /// How often a write that lost a race is merged and sealed anew before its caller is told.
-const ATTEMPTS: u32 = 3;
+pub(crate) const ATTEMPTS: u32 = 3;
 
 /// A collection after a write.
 #[derive(Debug, Clone)]
@@ -60,13 +60,9 @@ impl Custodian {
         now: Timestamp,
     ) -> Result<Updated, UpdateError> {
         let application = access.application();
-        let born = self.application_row(application).await?.born;
+        let born = self.application_row(access).await?.born;
         let (row, current) = self.newest(access, &born, id).await?;
-        if let Some(expected) = if_match
-            && expected != row.version
-        {
-            return Err(UpdateError::NotAtVersion { expected, current: row.version });
-        }
+        check_version(if_match, &row)?;
         let chosen = Chosen { application, collection: &row, version: &current, current: &current };
         let contents = self.contents(access, &row, &current, id).await?;
         let (key, face, kept) = self.open_version(&chosen, &contents)?;
@@ -75,7 +71,8 @@ impl Custodian {
         let stored = Stored { secrets: &stored, genuine: &genuine };
         let merged = match &update.secrets {
             Some(change) => merge(&stored, change, self.limits)?,
-            None => Secrets::settle(keep_all(&stored), self.limits)?,
+            // What stays was judged when it was written; a limit that was lowered since is not its business.
+            None => Secrets::settle(keep_all(&stored), Limits::ANY)?,
         };
         let next = Next {
             name: update.name.as_deref().unwrap_or(&face.name),
@@ -84,9 +81,10 @@ impl Custodian {
             stored: &stored,
             kept: &kept,
         };
-        let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
+        let mut transaction = self.begin(access.caller(), now).await?;
         self.check_application(&mut transaction, access, &born).await?;
-        let version = self.write_next(&mut transaction, access, &chosen, &key, &next, now).await?;
+        let action = Action::CollectionUpdate;
+        let version = self.write_next(&mut transaction, access, action, &chosen, &key, &next, now).await?;
         transaction.commit().await.map_err(Fault::from)?;
 
         let summary = SecretsCollectionSummary {
@@ -99,10 +97,12 @@ impl Custodian {
     }
 
     /// Seals and writes the next version, the collection's row and the record.
-    async fn write_next(
+    #[expect(clippy::too_many_arguments, reason = "proof, subject, details, now: each a thing of its own")]
+    pub(crate) async fn write_next(
         &self,
         transaction: &mut Transaction<'_>,
         access: &Access<Write>,
+        action: Action,
         chosen: &Chosen<'_>,
         key: &CollectionKey,
         next: &Next<'_>,
@@ -119,7 +119,7 @@ impl Custodian {
             version,
             name: next.name,
             description: next.description,
-            created_by: &access.actor().name,
+            created_by: &access.caller().actor().name,
             collection_created_at: before.created_at,
             secrets: &secrets,
             values: &values,
@@ -134,8 +134,8 @@ impl Custodian {
         let manifest = manifest_mac(&key.manifest_key(), &after, &sealed.face)?;
         after.manifest = manifest.to_vec();
         transaction.update_collection(&after, before.epoch).await?;
-        let entry = Entry::about(Action::CollectionUpdate, access.application().as_str(), &after, manifest);
-        self.record(transaction, access.actor(), entry, now).await?;
+        let entry = Entry::about(action, access.application().as_str(), &after, manifest);
+        self.record(transaction, access.caller(), entry, now).await?;
         Ok(version)
     }
 }
@@ -144,18 +144,30 @@ impl From<ReadError> for UpdateError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Absent(absent) => absent.into(),
+            ReadError::Denied(denied) => denied.into(),
             ReadError::Fault(fault) => fault.into(),
         }
     }
 }
 
+/// Whether a collection is at the version that its caller expects.
+pub(crate) fn check_version(if_match: Option<u64>, row: &CollectionRow) -> Result<(), UpdateError> {
+    match if_match {
+        Some(expected) if expected != row.version => {
+            Err(UpdateError::NotAtVersion { expected, current: row.version })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The next version of a collection, decided but not sealed.
-struct Next<'a> {
-    name: &'a str,
-    description: &'a str,
-    merged: &'a Secrets<Source<'a>>,
-    stored: &'a Stored<'a>,
-    kept: &'a [SecretValue],
+pub(crate) struct Next<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) description: &'a str,
+    pub(crate) merged: &'a Secrets<Source<'a>>,
+    /// Where the values that stay come from: places with value ids, and the values.
+    pub(crate) stored: &'a Stored<'a>,
+    pub(crate) kept: &'a [SecretValue],
 }
 
 /// Places with their value ids, and the values in the same order.

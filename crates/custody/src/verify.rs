@@ -1,7 +1,7 @@
 //! The verification of the whole ledger. Without keys the tree of hashes is verified; with them every record is opened
 //! too, and the applications and collections of today are held against what the records say of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use strongroom_ledger::Record;
@@ -10,6 +10,7 @@ use strongroom_ledger::verify::{Finding, Head, Verification};
 use strongroom_store::{ApplicationRow, CollectionRow, RecordFilter, Store, VersionFace};
 
 use crate::access::{Audit, Everywhere};
+use crate::application::tells_of_life;
 use crate::audit::columns;
 use crate::collection::first_gap;
 use crate::custodian::{Custodian, LEDGER};
@@ -30,6 +31,8 @@ pub struct Verified {
     pub applications: u64,
     /// How many collections, living or deleted, were held against them.
     pub collections: u64,
+    /// How many API keys, valid or not, were held against them.
+    pub keys: u64,
     /// The root of the tree of all records, in hexadecimal.
     pub root: String,
 }
@@ -84,6 +87,12 @@ pub enum VerifyError {
         /// The collection's id.
         id: String,
     },
+    /// An API key is not as the newest record about it says, or is gone.
+    #[error("API key {id} is not as the ledger says: it was changed or removed behind the ledger's back")]
+    Key {
+        /// Its id.
+        id: String,
+    },
     /// A collection of which the ledger tells is not there.
     #[error("the secrets collection born {born} is gone, and record {seq} says that it was there")]
     Removed {
@@ -131,6 +140,7 @@ pub async fn verify(store: &Store) -> Result<Verified, VerifyError> {
         opened: 0,
         applications: 0,
         collections: 0,
+        keys: 0,
         root: verdict.root().to_string(),
     })
 }
@@ -148,6 +158,7 @@ impl Custodian {
         let mut applications = self.applications_of_today().await?;
         let mut collections = self.collections_of_today().await?;
         let mut counters = self.counters_of_today().await?;
+        let keys = self.keys_of_today().await?;
         let head = head(&self.store).await?;
         let mut verification = Verification::new();
         let mut from = 0;
@@ -164,6 +175,7 @@ impl Custodian {
                 applications.follow(&record, before)?;
                 collections.follow(&record, before)?;
                 counters.follow(&record, before);
+                follow_key(&keys, &record, before)?;
             }
         }
         let verdict = verification.finish(&head)?;
@@ -175,6 +187,7 @@ impl Custodian {
             opened: verdict.checked(),
             applications,
             collections,
+            keys: keys.len() as u64,
             root: verdict.root().to_string(),
         })
     }
@@ -188,7 +201,7 @@ impl Custodian {
             let more = page.len() == PAGE as usize;
             after = page.last().map(|row| row.born.clone());
             for row in page {
-                let sound = self.open_application(&row).is_ok();
+                let sound = self.is_sound(&row);
                 let ApplicationRow { id, born, tombstone, .. } = row;
                 today.0.insert(born, Application { id, live: tombstone.is_empty(), sound, told: Vec::new() });
             }
@@ -232,6 +245,26 @@ impl Custodian {
         }
     }
 
+    /// The ids of all keys, each of which is what the newest record about it tells of.
+    async fn keys_of_today(&self) -> Result<BTreeSet<String>, VerifyError> {
+        let mut today = BTreeSet::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.store.keys(LEDGER, after.as_deref(), PAGE).await.map_err(Fault::from)?;
+            let more = page.len() == PAGE as usize;
+            for found in page {
+                if self.open_key(&found).is_err() {
+                    return Err(VerifyError::Key { id: found.key.id });
+                }
+                after = Some(found.key.id.clone());
+                today.insert(found.key.id);
+            }
+            if !more {
+                return Ok(today);
+            }
+        }
+    }
+
     /// What a collection's row says, whether its manifest bears it out, and whether its versions do.
     async fn hold(&self, row: CollectionRow, current: Option<VersionFace>) -> Result<Held, Fault> {
         let sound = current.is_some_and(|current| manifest_holds(&self.keyring, &row, &current));
@@ -263,6 +296,14 @@ impl Custodian {
     }
 }
 
+/// A key of which the ledger tells is there. `before` is the ledger's size before the keys were read.
+fn follow_key(today: &BTreeSet<String>, record: &Record, before: u64) -> Result<(), VerifyError> {
+    match &record.key_id {
+        Some(id) if record.seq < before && !today.contains(id) => Err(VerifyError::Key { id: id.clone() }),
+        _ => Ok(()),
+    }
+}
+
 /// The applications of one moment, to be held against the records.
 struct Applications(BTreeMap<String, Application>);
 
@@ -278,7 +319,7 @@ impl Applications {
     /// Takes the next record. `before` is the ledger's size before the applications were read.
     fn follow(&mut self, record: &Record, before: u64) -> Result<(), VerifyError> {
         let live = match record.action {
-            Action::ApplicationCreate => true,
+            ref action if tells_of_life(action) => true,
             Action::ApplicationDelete => false,
             _ => return Ok(()),
         };
@@ -370,7 +411,10 @@ struct Counter {
 impl Counters {
     /// Takes the next record. `before` is the ledger's size before the counters were read.
     fn follow(&mut self, record: &Record, before: u64) {
-        let writes = matches!(record.action, Action::CollectionCreate | Action::CollectionUpdate);
+        let writes = matches!(
+            record.action,
+            Action::CollectionCreate | Action::CollectionUpdate | Action::CollectionRollback
+        );
         let (true, Some(version)) = (writes, record.version) else { return };
         let (Some(application), Some(id)) = (&record.application_id, &record.collection_id) else { return };
         let counter = self.0.entry((application.clone(), id.clone())).or_default();

@@ -1,7 +1,6 @@
 //! One version of a collection: sealing it, checking it against the collection's manifest, and opening what a caller
 //! may have of it. Every way to a face or to values leads through here.
 
-use serde::Serialize;
 use strongroom_ledger::Generation;
 use strongroom_seal::random;
 use strongroom_seal::{
@@ -14,19 +13,6 @@ use strongroom_store::{CollectionRow, VersionFace, VersionRow};
 use crate::custodian::{Custodian, random_fault};
 use crate::error::Fault;
 use crate::face::{Face, FaceSecret};
-
-/// What may be listed of a version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct VersionSummary {
-    /// Its number, from 1; numbers of an id never restart.
-    pub version: u64,
-    /// When it was written.
-    pub created_at: Timestamp,
-    /// Who wrote it.
-    pub created_by: String,
-    /// How many secrets it has.
-    pub secrets: usize,
-}
 
 /// A version to be sealed.
 pub(crate) struct Plain<'a> {

@@ -102,7 +102,7 @@ impl fmt::Display for Receipt {
 pub struct ReceiptError;
 
 /// `u64::from_str` takes `+1` and `01`; a name must have one spelling.
-fn parse_decimal(text: &str) -> Option<u64> {
+pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
     let canonical = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if canonical { text.parse().ok() } else { None }
 }

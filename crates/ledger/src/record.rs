@@ -17,7 +17,7 @@
 //! | 2 | `time` | 8 bytes, two's complement, µs since 1970 | always |
 //! | 3 | `actor_kind` | word: [`ActorKind`] | always |
 //! | 4 | `actor_name` | text | always |
-//! | 5 | `source` | text: the caller's address | nothing fills it yet |
+//! | 5 | `source` | text: the caller's address | when it came over the network |
 //! | 6 | `action` | word: [`Action`] | always |
 //! | 7 | `application_id` | text | when about an application |
 //! | 8 | `application_born` | text | when about an application that exists |
@@ -26,27 +26,31 @@
 //! | 11 | `version` | 8 bytes | when about one version |
 //! | 12 | `outcome` | word: [`Outcome`] | always |
 //! | 13 | `rule` | text: which rule refused | nothing fills it yet |
-//! | 14 | `request_id` | text | nothing fills it yet |
+//! | 14 | `request_id` | text | when it came over the network |
 //! | 15 | `epoch` | 8 bytes | when a collection was changed or handed out; needs 10 |
 //! | 16 | `manifest_mac` | 32 bytes | when a collection was changed or handed out; needs 15 |
-//! | 17 | `authority_size` | 8 bytes: size of ledger 0 when the API key was checked | nothing fills it yet |
+//! | 17 | `authority_size` | 8 bytes: size of ledger 0 when the API key was checked | when an API key acted |
 //! | 18 | `generation` | text, like `1-abcdefgh` | always |
 //! | 19, 20, 21 | `run_host`, `run_user`, `run_command` | quoted, 0 to 64 bytes: [`RunClaim`] | all or none |
 //! | 22 | the checkpoint that a generation descends from | | reserved |
-//! | 23 | how a run ended | | reserved |
-//! | 24 | the receipt of the delivery that a run used | | reserved |
+//! | 23 | `end` | text, like `exit:0`: [`RunEnd`] | when a run ended; needs 24 |
+//! | 24 | `receipt` | text, like `1-abcdefgh.0.42`: the delivery that a run was for | when a run ended |
+//! | 25 | `key_id` | text: the id of an API key | when an API key was made or revoked |
+//! | 26 | `grant_commitment` | 32 bytes: what the key's sealed grant begins with from now on | when a grant was sealed; needs 25 |
 //!
 //! A new field takes the next number; a number is never used for a second meaning.
 
 mod encoding;
 mod run_claim;
+mod run_end;
 mod words;
 
 pub use encoding::{EncodeError, ParseError};
 pub use run_claim::RunClaim;
+pub use run_end::{RunEnd, RunEndError, RunRefusal};
 pub use words::{Action, ActorKind, NewerWord, Outcome};
 
-use crate::generation::Generation;
+use crate::generation::{Generation, Receipt};
 
 /// One audit record, in the clear.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +93,14 @@ pub struct Record {
     pub generation: Generation,
     /// What the client says about the run that the delivery is for.
     pub run: Option<RunClaim>,
+    /// How a run ended, as its client says.
+    pub end: Option<RunEnd>,
+    /// The delivery that the run was for.
+    pub receipt: Option<Receipt>,
+    /// The API key that was made or revoked; who did it is the actor.
+    pub key_id: Option<String>,
+    /// The commitment of that key's sealed grant after this change.
+    pub grant_commitment: Option<[u8; 32]>,
     /// What a newer program wrote into fields that this one does not know.
     pub unknown: UnknownFields,
 }
@@ -127,6 +139,10 @@ impl Record {
             authority_size: None,
             generation,
             run: None,
+            end: None,
+            receipt: None,
+            key_id: None,
+            grant_commitment: None,
             unknown: UnknownFields::default(),
         }
     }

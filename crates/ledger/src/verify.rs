@@ -148,6 +148,8 @@ pub struct Columns<'a> {
     pub application_id: Option<&'a str>,
     /// The row's collection, if it has one.
     pub collection_id: Option<&'a str>,
+    /// The API key that the row is about, if it is about one.
+    pub key_id: Option<&'a str>,
     /// The row's leaf hash.
     pub leaf: Hash,
 }
@@ -174,6 +176,8 @@ impl Columns<'_> {
             differs("application_id")
         } else if self.collection_id != record.collection_id.as_deref() {
             differs("collection_id")
+        } else if self.key_id != record.key_id.as_deref() {
+            differs("key_id")
         } else {
             Ok(())
         }

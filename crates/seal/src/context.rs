@@ -16,6 +16,7 @@
 //! | `strongroom collection-key` | born id | born id | collection id | of the key | |
 //! | `strongroom application-face` | born id | | application id | 0 while it lives, 1 for a tombstone | |
 //! | `strongroom face`, `strongroom contents` | born id | born id | collection id | of the collection | of the version |
+//! | `strongroom grant` | | | id of the API key | of the grant | |
 //! | `strongroom audit-record` | | | ledger, decimal | seq | of the record |
 
 use crate::keys::KeyId;
@@ -29,11 +30,12 @@ pub(crate) enum Purpose {
     ApplicationFace,
     Face,
     Contents,
+    Grant,
     AuditRecord,
 }
 
 impl Purpose {
-    fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::SlotRootKey => "strongroom slot-root-key",
             Self::Keyring => "strongroom keyring",
@@ -41,6 +43,7 @@ impl Purpose {
             Self::ApplicationFace => "strongroom application-face",
             Self::Face => "strongroom face",
             Self::Contents => "strongroom contents",
+            Self::Grant => "strongroom grant",
             Self::AuditRecord => "strongroom audit-record",
         }
     }
@@ -101,13 +104,14 @@ mod tests {
 
     type Fields = (usize, [String; 5], u64, u8, u8, [u8; 16]);
 
-    const PURPOSES: [Purpose; 7] = [
+    const PURPOSES: [Purpose; 8] = [
         Purpose::SlotRootKey,
         Purpose::Keyring,
         Purpose::CollectionKey,
         Purpose::ApplicationFace,
         Purpose::Face,
         Purpose::Contents,
+        Purpose::Grant,
         Purpose::AuditRecord,
     ];
 
@@ -123,7 +127,14 @@ mod tests {
 
     // Few letters and small numbers, so that neighbouring fields often could be cut differently.
     fn fields() -> impl Strategy<Value = Fields> {
-        (0..7usize, proptest::array::uniform5("[a\0\x01]{0,3}"), 0..3u64, 1..3u8, 1..3u8, Just([9; 16]))
+        (
+            0..PURPOSES.len(),
+            proptest::array::uniform5("[a\0\x01]{0,3}"),
+            0..3u64,
+            1..3u8,
+            1..3u8,
+            Just([9; 16]),
+        )
     }
 
     proptest! {

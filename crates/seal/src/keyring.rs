@@ -9,9 +9,12 @@
 //! application's face     = record under the key derived from master by "strongroom application-face-key",
 //!                          label "strongroom application-face"; version 0 while it lives, 1 for a tombstone;
 //!                          plaintext as given
+//! sealed grant           = record under the key derived from master by "strongroom grant-key",
+//!                          label "strongroom grant"; plaintext as given
 //! sealed audit record    = record under audit, label "strongroom audit-record"; plaintext as given
 //! mask's MAC             = mac(mask, "strongroom mask", application id, collection id, type, location, value id),
 //!                          its first 16 bytes
+//! verifier of a token    = mac(token, "strongroom token-verifier", API key's id, secret part of the token)
 //! digest of a value      = mac(digest, "strongroom value-digest", application's born id, value)
 //! digest of a face       = mac(digest, "strongroom face-digest", plain face)
 //! digest of contents     = mac(digest, "strongroom contents-digest", value, value, …)
@@ -19,8 +22,9 @@
 //!                          digest of face(32), digest of contents(32))
 //! ```
 //!
-//! with `mac` and derivation as in `keys.rs`. The names are `audit`, `digest`, `mask` and `master`, at least one
-//! version each. What is sealed or computed anew uses a name's highest version; what is opened names its key.
+//! with `mac` and derivation as in `keys.rs`. The names are `audit`, `digest`, `mask`, `master` and `token`, at least
+//! one version each; only `token` may be missing, from a keyring that was sealed before there were API keys. What is
+//! sealed or computed anew uses a name's highest version; what is opened names its key.
 
 use std::borrow::Borrow;
 
@@ -40,7 +44,7 @@ use crate::root::RootKey;
 #[derive(Debug)]
 pub struct Keyring {
     instance: String,
-    // Invariant: rising by (name, version), every name there
+    // Invariant: rising by (name, version), every name there, `token` perhaps not
     // (`a_keyring_that_is_not_exactly_what_is_documented_is_refused`).
     keys: Vec<NamedKey>,
 }
@@ -71,8 +75,7 @@ impl Keyring {
     /// # Errors
     /// [`RandomError`] when the operating system gives no random bytes.
     pub fn random(instance: &str) -> Result<Self, RandomError> {
-        let named = |name: &Name| Key::random().map(|key| NamedKey { name: *name, version: 1, key });
-        let keys = Name::ALL.iter().map(named).collect::<Result<_, _>>()?;
+        let keys = Name::ALL.into_iter().map(NamedKey::first).collect::<Result<_, _>>()?;
         Ok(Self { instance: instance.to_owned(), keys })
     }
 
@@ -92,6 +95,25 @@ impl Keyring {
         let bytes = record::open(&root.0, &keyring_context(instance, version), sealed)?;
         let keys = parse(&bytes).ok_or(OpenError::Malformed)?;
         Ok(Self { instance: instance.to_owned(), keys })
+    }
+
+    /// Whether it was sealed before there were API keys, and so has no key for their tokens.
+    #[must_use]
+    pub fn lacks_token(&self) -> bool {
+        self.keys.iter().all(|named| named.name != Name::Token)
+    }
+
+    /// The same keyring with a key for tokens, to be sealed as its next version before that key is used: a verifier
+    /// that was made with a key nobody sealed holds for no token after a restart. One that has the key stays as it is.
+    ///
+    /// # Errors
+    /// [`RandomError`] when the operating system gives no random bytes.
+    pub fn with_token(mut self) -> Result<Self, RandomError> {
+        if self.lacks_token() {
+            // The last name, so its place is the end (`names_rise_in_the_order_of_their_texts`).
+            self.keys.push(NamedKey::first(Name::Token)?);
+        }
+        Ok(self)
     }
 
     /// A new key for a collection, and the same key wrapped, to be stored as this version of it.
@@ -166,6 +188,24 @@ impl Keyring {
         record::open(&key, &self.application_face_context(application), face)
     }
 
+    /// Seals what an API key may do, as this epoch of it. An older grant does not pass for a newer one; that a row was
+    /// put back with its epoch shows only where the grant's commitment is kept as well.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn seal_grant(&self, id: &str, epoch: u64, grant: &[u8]) -> Result<Vec<u8>, SealError> {
+        record::seal(&grant_key(self.current(Name::Master)), &self.grant_context(id, epoch), grant)
+    }
+
+    /// Opens what [`Keyring::seal_grant`] made.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_grant(&self, id: &str, epoch: u64, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let key = grant_key(self.named_by(Name::Master, sealed)?);
+        record::open(&key, &self.grant_context(id, epoch), sealed)
+    }
+
     /// Seals an audit record for its place in a ledger.
     ///
     /// # Errors
@@ -227,6 +267,24 @@ impl Keyring {
         })
     }
 
+    /// What is stored of a token: it tells a right secret from a wrong one, and no secret can be read from it.
+    ///
+    /// # Panics
+    /// When the keyring [lacks the key for tokens](Keyring::lacks_token): complete it first.
+    #[must_use]
+    pub fn token_verifier(&self, id: &str, secret: &[u8]) -> [u8; 32] {
+        token_mac(self.current(Name::Token), id, secret)
+    }
+
+    /// Whether the verifier is of this API key and this secret; compared in constant time. A verifier names no key, so
+    /// every version of the token key counts, and all are tried whichever holds: the time tells nothing.
+    #[must_use]
+    pub fn is_token(&self, id: &str, secret: &[u8], verifier: &[u8; 32]) -> bool {
+        self.keys.iter().filter(|named| named.name == Name::Token).fold(false, |found, named| {
+            found | verify_slices_are_equal(&token_mac(&named.key, id, secret), verifier).is_ok()
+        })
+    }
+
     /// The keyed digest of a value, equal for equal values of one application: what blind diff compares.
     #[must_use]
     pub fn digest(&self, application_born: &str, value: &SecretValue) -> [u8; 32] {
@@ -264,7 +322,7 @@ impl Keyring {
 
     fn current(&self, name: Name) -> &Key {
         let newest = self.keys.iter().rfind(|named| named.name == name);
-        &newest.expect("every name is there, by this type's invariant").key
+        &newest.expect("every name is there by this type's invariant, `token` after `with_token`").key
     }
 
     /// The version of a key that a record names.
@@ -297,6 +355,10 @@ impl Keyring {
         }
     }
 
+    fn grant_context<'a>(&'a self, id: &'a str, epoch: u64) -> Context<'a> {
+        Context { object: id, version: epoch, ..Context::of_instance(Purpose::Grant, &self.instance) }
+    }
+
     fn audit_record_context<'a>(&'a self, ledger: &'a str, seq: u64, generation: &'a str) -> Context<'a> {
         Context {
             object: ledger,
@@ -313,6 +375,10 @@ fn keyring_context(instance: &str, version: u64) -> Context<'_> {
 
 fn application_face_key(master: &Key) -> Key {
     master.derive("strongroom application-face-key")
+}
+
+fn grant_key(master: &Key) -> Key {
+    master.derive("strongroom grant-key")
 }
 
 fn mask_mac(
@@ -333,11 +399,21 @@ fn mask_mac(
     *mac.first_chunk().expect("32 bytes hold 16")
 }
 
+fn token_mac(key: &Key, id: &str, secret: &[u8]) -> [u8; 32] {
+    key.mac("strongroom token-verifier", [id.as_bytes(), secret])
+}
+
 #[derive(Debug)]
 struct NamedKey {
     name: Name,
     version: u32,
     key: Key,
+}
+
+impl NamedKey {
+    fn first(name: Name) -> Result<Self, RandomError> {
+        Ok(Self { name, version: 1, key: Key::random()? })
+    }
 }
 
 /// What a key of the keyring is for. In the order of their texts, which is the order of the entries.
@@ -347,10 +423,11 @@ enum Name {
     Digest,
     Mask,
     Master,
+    Token,
 }
 
 impl Name {
-    const ALL: [Self; 4] = [Self::Audit, Self::Digest, Self::Mask, Self::Master];
+    const ALL: [Self; 5] = [Self::Audit, Self::Digest, Self::Mask, Self::Master, Self::Token];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -358,6 +435,7 @@ impl Name {
             Self::Digest => "digest",
             Self::Mask => "mask",
             Self::Master => "master",
+            Self::Token => "token",
         }
     }
 
@@ -380,7 +458,7 @@ fn encode(keys: &[NamedKey]) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
-/// `None` unless these are exactly the bytes that [`encode`] makes. A name from a later version is refused as well:
+/// `None` unless these are exactly the bytes that [`encode`] makes, with every name but perhaps `token`. A name from a later version is refused as well:
 /// a keyring that was sealed again without it would have lost a key.
 fn parse(bytes: &[u8]) -> Option<Vec<NamedKey>> {
     let mut rest = bytes;
@@ -396,7 +474,8 @@ fn parse(bytes: &[u8]) -> Option<Vec<NamedKey>> {
         }
         keys.push(NamedKey { name, version, key });
     }
-    Name::ALL.iter().all(|name| keys.iter().any(|named| named.name == *name)).then_some(keys)
+    let is_there = |name| keys.iter().any(|named: &NamedKey| named.name == name);
+    Name::ALL.into_iter().all(|name| name == Name::Token || is_there(name)).then_some(keys)
 }
 
 #[cfg(test)]
@@ -433,13 +512,17 @@ mod tests {
             assert!(parse(&encode(&keys)).is_none());
         };
         check(&|keys| keys.clear());
-        check(&|keys| keys.truncate(3));
+        for name in [Name::Audit, Name::Digest, Name::Mask, Name::Master] {
+            check(&|keys| keys.retain(|named| named.name != name));
+        }
         check(&|keys| keys.swap(0, 1));
-        check(&|keys| keys.push(named(Name::Master, 1)));
-        check(&|keys| keys.push(named(Name::Master, 0)));
+        check(&|keys| keys.push(named(Name::Token, 1)));
+        check(&|keys| keys.push(named(Name::Token, 0)));
+        check(&|keys| keys.push(named(Name::Master, 2)));
 
         let whole = encode(&keyring().keys);
-        for length in 0..whole.len() {
+        let without_token = whole.len() - (1 + "token".len() + 4 + KeyId::LENGTH + Key::LENGTH);
+        for length in (0..whole.len()).filter(|length| *length != without_token) {
             assert!(parse(&whole[..length]).is_none(), "{length}");
         }
         let mut longer = whole.to_vec();
@@ -458,7 +541,7 @@ mod tests {
         let identity = CollectionIdentity { application: "app-born", born: "born", id: "licences" };
         let mut keyring = keyring();
         let (_, old) = keyring.new_collection_key(&identity, 1).expect("the system draws");
-        keyring.keys.push(named(Name::Master, 2));
+        keyring.keys.insert(4, named(Name::Master, 2));
         let keys = parse(&encode(&keyring.keys)).expect("a later version of a known name");
         let keyring = Keyring { keys, ..keyring };
         let (_, new) = keyring.new_collection_key(&identity, 1).expect("the system draws");
@@ -482,6 +565,49 @@ mod tests {
     }
 
     #[test]
+    fn a_keyring_of_before_there_were_tokens_gets_their_key_and_keeps_all_others() {
+        let mut keyring = keyring();
+        keyring.keys.pop();
+        let old = encode(&keyring.keys);
+        let keys = parse(&old).expect("only `token` is missing");
+        let keyring = Keyring { keys, ..keyring };
+        assert!(keyring.lacks_token());
+        assert!(!keyring.is_token("q7h2m4k8x1c9", b"secret", &[0; 32]));
+
+        let keyring = keyring.with_token().expect("the system draws");
+        assert!(!keyring.lacks_token());
+        let new = encode(&keyring.keys);
+        assert!(new.starts_with(&old));
+        let keyring = keyring.with_token().expect("nothing to draw");
+        assert_eq!(encode(&keyring.keys), new);
+        assert_eq!(parse(&new).expect("complete").len(), 5);
+    }
+
+    #[test]
+    fn a_token_holds_when_the_token_key_has_a_successor() {
+        let mut keyring = keyring();
+        let verifier = keyring.token_verifier("q7h2m4k8x1c9", b"secret");
+        keyring.keys.push(named(Name::Token, 2));
+        let newer = keyring.token_verifier("q7h2m4k8x1c9", b"secret");
+        assert_ne!(newer, verifier);
+        for verifier in [verifier, newer] {
+            assert!(keyring.is_token("q7h2m4k8x1c9", b"secret", &verifier));
+            assert!(!keyring.is_token("q7h2m4k8x1c9", b"secreu", &verifier));
+        }
+    }
+
+    #[test]
+    fn a_grant_still_opens_when_master_has_a_successor() {
+        let mut keyring = keyring();
+        let old = keyring.seal_grant("q7h2m4k8x1c9", 1, b"list").expect("short");
+        keyring.keys.insert(4, named(Name::Master, 2));
+        let new = keyring.seal_grant("q7h2m4k8x1c9", 2, b"list").expect("short");
+        assert_eq!(record::key_id_of(&new), Ok(keyring.keys[4].key.id()));
+        assert!(keyring.open_grant("q7h2m4k8x1c9", 1, &old).is_ok());
+        assert!(keyring.open_grant("q7h2m4k8x1c9", 2, &new).is_ok());
+    }
+
+    #[test]
     fn a_record_of_one_named_key_is_not_tried_with_another() {
         let keyring = keyring();
         let sealed = keyring.seal_audit_record(0, 1, "1-abcdefgh", b"who did what").expect("short");
@@ -495,7 +621,7 @@ mod tests {
     fn a_keyring_never_prints() {
         let keyring = keyring();
         let shown = format!("{keyring:?}");
-        assert_eq!(shown.matches("***").count(), 4, "{shown}");
+        assert_eq!(shown.matches("***").count(), 5, "{shown}");
         for named in &keyring.keys {
             assert!(!shown.contains(&data_encoding::HEXLOWER.encode(named.key.expose())));
             assert!(!shown.contains(&format!("{:?}", named.key.expose())));

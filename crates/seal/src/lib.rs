@@ -4,7 +4,7 @@
 //! The keys, from the outside in:
 //!
 //! ```text
-//! slot key (key file)  wraps  root key  wraps  keyring: master, audit, mask, digest
+//! slot key (key file)  wraps  root key  wraps  keyring: master, audit, mask, digest, token
 //!                                                 master  wraps  collection key
 //!                                                                  ├ face key      what may be shown
 //!                                                                  ├ contents key  the values

@@ -106,7 +106,7 @@ fn check_records(name: &str, purpose: Purpose) -> Vec<RecordCase> {
             version: case.version,
             generation: &case.generation,
         };
-        assert_eq!(case.label, format!("strongroom {name}"));
+        assert_eq!(case.label, purpose.label());
         assert_eq!(context.encode(1, 1, &key.id()), case.context.0);
         assert_eq!(record::seal_with(&key, &context, &case.plaintext.0, &case.salt.array()), case.record.0);
         assert_eq!(*record::open(&key, &context, &case.record.0).expect("a known answer"), case.plaintext.0);
@@ -115,7 +115,11 @@ fn check_records(name: &str, purpose: Purpose) -> Vec<RecordCase> {
 }
 
 fn keyring() -> Keyring {
-    let case = &read::<RecordCase>("keyring")[0];
+    keyring_of("keyring")
+}
+
+fn keyring_of(file: &str) -> Keyring {
+    let case = &read::<RecordCase>(file)[0];
     Keyring::open(&case.record.0, &RootKey(case.key.key()), &case.instance, case.version)
         .expect("a known answer")
 }
@@ -152,7 +156,9 @@ fn known_root_keys_open() {
 
 #[test]
 fn known_keyrings_open() {
-    for case in check_records("keyring", Purpose::Keyring) {
+    let without_token = check_records("keyring", Purpose::Keyring);
+    let with_token = check_records("keyring-with-token", Purpose::Keyring);
+    for case in without_token.into_iter().chain(with_token) {
         let root = RootKey(case.key.key());
         let keyring =
             Keyring::open(&case.record.0, &root, &case.instance, case.version).expect("a known answer");
@@ -161,6 +167,12 @@ fn known_keyrings_open() {
             Context { version: case.version, ..Context::of_instance(Purpose::Keyring, &case.instance) };
         assert_eq!(*record::open(&root.0, &context, &again).expect("just sealed"), case.plaintext.0);
     }
+}
+
+#[test]
+fn a_known_keyring_of_before_there_were_tokens_lacks_their_key() {
+    assert!(keyring_of("keyring").lacks_token());
+    assert!(!keyring_of("keyring-with-token").lacks_token());
 }
 
 #[test]
@@ -214,6 +226,37 @@ fn known_audit_records_open() {
         let ledger = case.object.parse().expect("a ledger's number");
         let opened = keyring().open_audit_record(ledger, case.version, &case.generation, &case.record.0);
         assert_eq!(*opened.expect("a known answer"), case.plaintext.0);
+    }
+}
+
+#[test]
+fn known_grants_open() {
+    for case in check_records("grant", Purpose::Grant) {
+        let opened = keyring().open_grant(&case.object, case.version, &case.record.0);
+        assert_eq!(*opened.expect("a known answer"), case.plaintext.0);
+        assert_eq!(
+            record::commitment_of(&case.record.0).map(Vec::from),
+            Some(case.record.0[50..82].to_vec())
+        );
+    }
+}
+
+#[test]
+fn known_token_verifiers_hold() {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        #[serde(rename = "key")]
+        _key: Bytes,
+        id: String,
+        secret: String,
+        verifier: Bytes,
+    }
+    let keyring = keyring_of("keyring-with-token");
+    for case in read::<Case>("token-verifier") {
+        let secret = case.secret.as_bytes();
+        assert_eq!(keyring.token_verifier(&case.id, secret)[..], case.verifier.0);
+        assert!(keyring.is_token(&case.id, secret, &case.verifier.array()));
     }
 }
 

@@ -79,8 +79,14 @@ def write(name, about, cases):
 
 slot, root, collection_key = fixed("slot key"), fixed("root key"), fixed("collection key")
 named = {name: fixed(name) for name in ("audit", "digest", "mask", "master")}
-entries = b"".join(
-    bytes([len(name)]) + name.encode() + (1).to_bytes(4, "big") + key_id(key) + key for name, key in named.items())
+
+
+def entries(keys):
+    return b"".join(bytes([len(name)]) + name.encode() + (1).to_bytes(4, "big") + key_id(key) + key
+                    for name, key in keys.items())
+
+
+token = fixed("token")
 born = {"application": "application-born", "collection": "collection-born", "object": "licences"}
 
 line = f"strongroom-root-key 1 {key_id(slot).hex()} {base64.urlsafe_b64encode(slot).decode().rstrip('=')}\n"
@@ -88,7 +94,9 @@ write("key-file", "a slot's key and its line of text", [{"key": slot.hex(), "key
 write("slot-root-key", "the root key, wrapped for a slot",
       [record("strongroom slot-root-key", slot, key_id(slot), fixed("salt 1"), root)])
 write("keyring", "the keyring, sealed under the root key: version 1 of each name",
-      [record("strongroom keyring", root, key_id(root), fixed("salt 2"), entries, version=1)])
+      [record("strongroom keyring", root, key_id(root), fixed("salt 2"), entries(named), version=1)])
+write("keyring-with-token", "the same keyring as its next version, with version 1 of `token`",
+      [record("strongroom keyring", root, key_id(root), fixed("salt 8"), entries({**named, "token": token}), version=2)])
 write("collection-key", "a collection's key, wrapped under master",
       [record("strongroom collection-key", named["master"], key_id(named["master"]), fixed("salt 3"), collection_key,
               version=1, **born)])
@@ -127,6 +135,23 @@ value_ids = [base64.b32encode(fixed(f"value id {n}", 10)).decode().lower() for n
 write("mask", "masks of stored values, under the mask key",
       [mask("routing", "licences", "env", "API_KEY", value_ids[0]),
        mask("routing", "licences", "file", "/mnt/secrets/config.json", value_ids[1])])
+
+
+write("grant", "grants of API keys, under a key derived from master: object is the key's id, version is the grant's epoch",
+      [derived_record("strongroom grant", named["master"], "strongroom grant-key", fixed(f"salt 9 {n}"), plain,
+                      object="q7h2m4k8x1c9", version=n)
+       for n, plain in [(1, b"what an API key may do"), (2, b"")]])
+
+
+def token_verifier(ident, secret):
+    made = mac(token, "strongroom token-verifier", ident.encode(), secret.encode())
+    return {"key": token.hex(), "id": ident, "secret": secret, "verifier": made.hex()}
+
+
+write("token-verifier", "what is stored of tokens, under the token key",
+      [token_verifier("q7h2m4k8x1c9", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"),
+       token_verifier("a1b2c3d4e5f6", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"),
+       token_verifier("q7h2m4k8x1c9", "")])
 
 
 def value_digest(application, value):

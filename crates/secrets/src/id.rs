@@ -4,6 +4,7 @@
 use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
+use serde::Serialize;
 
 /// Which kind of id was meant; it is named in errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +47,11 @@ fn parse(kind: IdKind, text: &str) -> Result<String, IdError> {
 }
 
 /// The id of an application: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`, case-sensitive.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct ApplicationId(String);
 
 /// The id of a secrets collection, unique within its application; same alphabet as [`ApplicationId`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct CollectionId(String);
 
 impl ApplicationId {

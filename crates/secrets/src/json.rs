@@ -7,6 +7,7 @@ mod scan;
 mod text;
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -15,7 +16,7 @@ use crate::model::SecretType;
 use crate::timestamp::Timestamp;
 use crate::value::SecretValue;
 
-pub(crate) use text::write_escaped;
+pub(crate) use text::{write_escaped, write_exactly, write_list};
 
 /// A JSON text whose syntax, depth, size and keys are in order.
 pub struct Document<'a>(&'a str);
@@ -115,6 +116,29 @@ impl<'a> Node<'a> {
         SecretType::parse(&text).ok_or_else(|| self.error(JsonRule::SecretType))
     }
 
+    /// One of the words that `parse` knows; `expected` names them for the error.
+    ///
+    /// # Errors
+    /// [`JsonRule::Word`] when it is anything else.
+    pub(crate) fn word<T>(
+        &self,
+        expected: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, JsonError> {
+        let parsed = text::unescape(self.raw).and_then(|word| parse(&word));
+        parsed.ok_or_else(|| self.error(JsonRule::Word(expected)))
+    }
+
+    /// A whole number within a range, written without fraction and exponent.
+    ///
+    /// # Errors
+    /// [`JsonRule::Number`] when it is none.
+    pub(crate) fn number(&self, range: RangeInclusive<u64>) -> Result<u64, JsonError> {
+        let (least, most) = (*range.start(), *range.end());
+        let number = self.raw.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| self.error(JsonRule::Number { least, most }))
+    }
+
     /// A moment, as text or number.
     ///
     /// # Errors
@@ -148,7 +172,8 @@ impl<'a> Node<'a> {
         &self.at
     }
 
-    fn error(&self, rule: JsonRule) -> JsonError {
+    /// The error that this value breaks a rule.
+    pub(crate) fn error(&self, rule: JsonRule) -> JsonError {
         JsonError { at: self.at.clone(), byte: None, rule }
     }
 }
@@ -261,6 +286,12 @@ pub enum JsonRule {
     List,
     #[error("must be a date and time (RFC 3339)")]
     Time,
+    #[error("must be {0}")]
+    Word(&'static str),
+    #[error("must be a whole number from {least} to {most}")]
+    Number { least: u64, most: u64 },
+    #[error("says something else than the other name of the same field; give one of them")]
+    Disagrees,
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ impl Limits {
     pub const DEFAULT: Self = Self { secrets: 100, bytes: 64 * 1024 };
     /// Nextmv Cloud's published limits: 20 secrets of 1 KB, read as 1,024 bytes.
     pub const NEXTMV: Self = Self { secrets: 20, bytes: 1024 };
+    /// No limit, for what was settled under the limits of its own day.
+    pub const ANY: Self = Self { secrets: u64::MAX, bytes: u64::MAX };
     /// COUNT × BYTES may not be more: a whole collection is sealed, sent and held in memory as one.
     pub const LARGEST: u64 = 12 * 1024 * 1024;
 

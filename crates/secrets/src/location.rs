@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_normalization::is_nfc;
 
 use crate::model::SecretType;
@@ -143,6 +145,27 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.secret_type().as_str(), self.location())
+    }
+}
+
+/// A place as its JSON is.
+#[derive(Serialize, Deserialize)]
+struct Said<L> {
+    #[serde(rename = "type")]
+    secret_type: SecretType,
+    location: L,
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Said { secret_type: self.secret_type(), location: self.location() }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let said = Said::<String>::deserialize(deserializer)?;
+        Self::parse(said.secret_type, &said.location).map_err(D::Error::custom)
     }
 }
 

@@ -1,15 +1,15 @@
 //! The documented model of the Nextmv Cloud API: the same names, the same aliases, the same never-null rules. What is
 //! stricter (locations, limits, masks) is a rule that comes after the model: `location`, `set` and `request`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::json::{Fields, JsonError, Node, write_escaped};
+use crate::json::{Fields, JsonError, Node, write_escaped, write_exactly, write_list};
 use crate::timestamp::Timestamp;
 use crate::value::SecretValue;
 
 /// How a secret reaches a program: as a variable of its environment, or as a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretType {
     /// An environment variable.
@@ -43,10 +43,10 @@ impl SecretType {
 ///
 /// `V` is [`SecretValue`] where the plaintext is meant and [`crate::Mask`] where it must not be shown, so that an
 /// answer which must be masked cannot be filled with plaintext by mistake.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Secret<V> {
     /// `env` or `file`; `secret_type` is accepted in its place.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", alias = "secret_type")]
     pub secret_type: SecretType,
     /// The name of the variable, or the path of the file; byte for byte as it was given.
     pub location: String,
@@ -55,9 +55,10 @@ pub struct Secret<V> {
 }
 
 /// What may be listed of a collection: everything but its secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretsCollectionSummary {
     /// Its id; `collection_id` is accepted in its place.
+    #[serde(alias = "collection_id")]
     pub id: String,
     /// The application it belongs to.
     pub application_id: String,
@@ -72,7 +73,7 @@ pub struct SecretsCollectionSummary {
 }
 
 /// A named group of secrets that belongs to an application.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SecretsCollection<V> {
     /// The summary's fields stand beside `secrets`.
     #[serde(flatten)]
@@ -87,7 +88,11 @@ impl Secret<SecretValue> {
     /// # Errors
     /// [`JsonError`] with the path and the rule; never a value.
     pub fn read(node: &Node<'_>) -> Result<Self, JsonError> {
-        let fields = node.object()?;
+        Self::of(&node.object()?)
+    }
+
+    /// Reads a secret of its fields.
+    pub(crate) fn of(fields: &Fields<'_>) -> Result<Self, JsonError> {
         Ok(Self {
             secret_type: fields.aliased("type", "secret_type")?.secret_type()?,
             location: fields.required("location")?.text()?,
@@ -105,7 +110,8 @@ impl SecretsCollectionSummary {
         Self::of(&node.object()?)
     }
 
-    fn of(fields: &Fields<'_>) -> Result<Self, JsonError> {
+    /// Reads a summary of the fields that hold it, perhaps beside others.
+    pub(crate) fn of(fields: &Fields<'_>) -> Result<Self, JsonError> {
         Ok(Self {
             id: fields.aliased("id", "collection_id")?.text()?,
             application_id: fields.required("application_id")?.text()?,
@@ -138,19 +144,27 @@ impl SecretsCollection<SecretValue> {
     /// The documented JSON **with the plaintext in it**, in a buffer of its exact size that is wiped when dropped.
     #[must_use]
     pub fn to_plain_json(&self) -> Zeroizing<String> {
-        let mut length = 0;
-        self.say(&mut |piece| length += piece.len());
-        let mut json = Zeroizing::new(String::with_capacity(length));
-        self.say(&mut |piece| json.push_str(piece));
-        json
+        write_exactly(|push| {
+            push("{");
+            self.summary.say(push);
+            push(",\"secrets\":");
+            write_list(&self.secrets, push, |secret, push| {
+                push("{");
+                say_secret(secret.secret_type, &secret.location, Some(secret.value.expose()), push);
+                push("}");
+            });
+            push("}");
+        })
     }
+}
 
-    fn say(&self, push: &mut impl FnMut(&str)) {
-        let SecretsCollectionSummary { id, application_id, name, description, created_at, updated_at } =
-            &self.summary;
+impl SecretsCollectionSummary {
+    /// Writes its fields, without braces.
+    pub(crate) fn say(&self, push: &mut dyn FnMut(&str)) {
+        let Self { id, application_id, name, description, created_at, updated_at } = self;
         let (created_at, updated_at) = (created_at.to_string(), updated_at.to_string());
         let fields = [
-            ("{\"id\":", id),
+            ("\"id\":", id),
             (",\"application_id\":", application_id),
             (",\"name\":", name),
             (",\"description\":", description),
@@ -161,16 +175,43 @@ impl SecretsCollection<SecretValue> {
             push(key);
             write_escaped(text, push);
         }
-        push(",\"secrets\":[");
-        for (i, secret) in self.secrets.iter().enumerate() {
-            push(if i == 0 { "{\"type\":\"" } else { ",{\"type\":\"" });
-            push(secret.secret_type.as_str());
-            push("\",\"location\":");
-            write_escaped(&secret.location, push);
-            push(",\"value\":");
-            write_escaped(secret.value.expose(), push);
-            push("}");
+    }
+}
+
+/// Writes the fields of a secret, without braces; a secret that is only named has no value.
+pub(crate) fn say_secret(
+    secret_type: SecretType,
+    location: &str,
+    value: Option<&str>,
+    push: &mut dyn FnMut(&str),
+) {
+    push("\"type\":\"");
+    push(secret_type.as_str());
+    push("\",\"location\":");
+    write_escaped(location, push);
+    if let Some(value) = value {
+        push(",\"value\":");
+        write_escaped(value, push);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_collection_reads_under_either_name() {
+        for (id, secret_type) in [("id", "type"), ("collection_id", "secret_type")] {
+            let json = format!(
+                r#"{{"{id}":"c","application_id":"a","name":"n","description":"","created_at":"2024-01-02","updated_at":"2024-01-02","secrets":[{{"{secret_type}":"file","location":"/a","value":"mask"}}]}}"#
+            );
+            let read: SecretsCollection<String> = serde_json::from_str(&json).expect(&json);
+            assert_eq!(
+                (read.summary.id.as_str(), read.summary.created_at.to_string().as_str()),
+                ("c", "2024-01-02T00:00:00Z")
+            );
+            let Secret { secret_type, location, value } = &read.secrets[0];
+            assert_eq!((*secret_type, location.as_str(), value.as_str()), (SecretType::File, "/a", "mask"));
         }
-        push("]}");
     }
 }

@@ -1,14 +1,21 @@
 //! What a client asks for, with every rule that can be judged without the stored state settled for good: ids,
-//! locations, types, values, masks where none may be, places given twice, limits.
+//! locations, types, values, masks where none may be, places given twice, limits. A new collection is here, a change
+//! in `update`.
+
+mod update;
+
+use zeroize::Zeroizing;
 
 use crate::id::{CollectionId, IdError};
-use crate::json::{Document, JsonError, Node};
+use crate::json::{Document, Fields, JsonError, JsonRule, Node, write_escaped, write_exactly, write_list};
 use crate::limits::Limits;
 use crate::location::{LocationError, Place};
 use crate::mask::Mask;
-use crate::model::Secret;
+use crate::model::{Secret, SecretType, say_secret};
 use crate::set::{Secrets, SetError};
 use crate::value::{SecretValue, ValueError};
+
+pub use update::{Change, Operation, Update, Verb, Written};
 
 /// What was said, in the documented form, before any rule: every part may be absent.
 #[derive(Debug, Default)]
@@ -36,24 +43,45 @@ impl Draft {
         }
         let fields = root.object()?;
         if fields.optional("location").is_some() || fields.optional("value").is_some() {
-            return Ok(Self { secrets: Some(vec![Secret::read(&root)?]), ..Self::default() });
+            return Ok(Self { secrets: Some(vec![read_secret(&root)?]), ..Self::default() });
         }
-        let text = |name| fields.unless_null(name).map(|node| node.text()).transpose();
-        let id = match text("id")? {
+        let id = match read_text(&fields, "id")? {
             Some(id) => Some(id),
-            None => text("collection_id")?,
+            None => read_text(&fields, "collection_id")?,
         };
         Ok(Self {
             id,
-            name: text("name")?,
-            description: text("description")?,
+            name: read_text(&fields, "name")?,
+            description: read_text(&fields, "description")?,
             secrets: fields.unless_null("secrets").map(|node| read_secrets(&node)).transpose()?,
         })
     }
 }
 
+/// A text that may be absent or null, which are the same.
+pub(crate) fn read_text(fields: &Fields<'_>, name: &str) -> Result<Option<String>, JsonError> {
+    fields.unless_null(name).map(|node| node.text()).transpose()
+}
+
 fn read_secrets(node: &Node<'_>) -> Result<Vec<Secret<SecretValue>>, JsonError> {
-    node.list()?.iter().map(Secret::read).collect()
+    node.list()?.iter().map(read_secret).collect()
+}
+
+fn read_secret(node: &Node<'_>) -> Result<Secret<SecretValue>, JsonError> {
+    let fields = node.object()?;
+    check_type(&fields)?;
+    Secret::of(&fields)
+}
+
+/// The documented class lets `type` win over `secret_type`. Where a secret is to be stored and the two disagree,
+/// nobody can say which was meant.
+fn check_type(fields: &Fields<'_>) -> Result<(), JsonError> {
+    match (fields.optional("type"), fields.unless_null("secret_type")) {
+        (Some(name), Some(alias)) if name.secret_type()? != alias.secret_type()? => {
+            Err(alias.error(JsonRule::Disagrees))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A collection to be created. Its rules hold.
@@ -81,13 +109,8 @@ impl NewCollection {
         if secrets.is_empty() {
             return Err(RequestError::NoSecrets);
         }
-        let entries = secrets
-            .into_iter()
-            .map(|secret| match settle_secret(secret, limits)? {
-                (place, Written::Value(value)) => Ok((place, value)),
-                (place, Written::Mask(_)) => Err(RequestError::MaskInNew { place }),
-            })
-            .collect::<Result<_, _>>()?;
+        let entries =
+            secrets.into_iter().map(|secret| settle_new(secret, limits)).collect::<Result<_, _>>()?;
         Ok(Self {
             id,
             name: draft.name,
@@ -95,131 +118,48 @@ impl NewCollection {
             secrets: Secrets::settle(entries, limits)?,
         })
     }
-}
 
-/// What a client gives as a value where a value is already stored: a new one, or the mask it was shown.
-#[derive(Debug)]
-pub enum Written {
-    /// A new value.
-    Value(SecretValue),
-    /// A mask: the stored value stays, if this is its current mask.
-    Mask(Mask),
-}
-
-/// One operation of a PATCH.
-#[derive(Debug)]
-pub enum Operation {
-    /// A secret that must not exist yet.
-    Create(Place, SecretValue),
-    /// A secret that must exist.
-    Update(Place, Written),
-    /// A secret that may exist.
-    Delete(Place),
-}
-
-impl Operation {
-    /// The operation that creates this secret.
-    ///
-    /// # Errors
-    /// [`RequestError`]; a mask is refused here.
-    pub fn create(secret: Secret<SecretValue>, limits: Limits) -> Result<Self, RequestError> {
-        match settle_secret(secret, limits)? {
-            (place, Written::Value(value)) => Ok(Self::Create(place, value)),
-            (place, Written::Mask(_)) => Err(RequestError::MaskInNew { place }),
-        }
-    }
-
-    /// The operation that gives this secret another value, or keeps it where the value is its mask.
-    ///
-    /// # Errors
-    /// [`RequestError`], which names the place and the rule.
-    pub fn update(secret: Secret<SecretValue>, limits: Limits) -> Result<Self, RequestError> {
-        settle_secret(secret, limits).map(|(place, written)| Self::Update(place, written))
-    }
-
-    /// The place it is about.
+    /// Its JSON **with the plaintext in it**, in a buffer of its exact size that is wiped when dropped.
     #[must_use]
-    pub fn place(&self) -> &Place {
-        match self {
-            Self::Create(place, _) | Self::Update(place, _) | Self::Delete(place) => place,
-        }
+    pub fn to_json(&self) -> Zeroizing<String> {
+        write_exactly(|push| {
+            push("{");
+            for (key, text) in
+                [("\"id\":", self.id.as_ref().map(CollectionId::as_str)), ("\"name\":", self.name.as_deref())]
+            {
+                if let Some(text) = text {
+                    push(key);
+                    write_escaped(text, push);
+                    push(",");
+                }
+            }
+            push("\"description\":");
+            write_escaped(&self.description, push);
+            push(",\"secrets\":");
+            write_list(self.secrets.entries(), push, |(place, value), push| {
+                push("{");
+                say_secret(place.secret_type(), place.location(), Some(value.expose()), push);
+                push("}");
+            });
+            push("}");
+        })
     }
 }
 
-/// How the secrets of a collection change.
-#[derive(Debug)]
-pub enum Change {
-    /// These are all: what is not listed is deleted.
-    Replace(Vec<(Place, Written)>),
-    /// These operations, all or nothing, judged on the final state.
-    Operations(Vec<Operation>),
-}
-
-impl Change {
-    /// The change to exactly these secrets.
-    ///
-    /// # Errors
-    /// [`RequestError`]; an empty list is refused, since no client means "delete all" by it.
-    pub fn replace(secrets: Vec<Secret<SecretValue>>, limits: Limits) -> Result<Self, RequestError> {
-        if secrets.is_empty() {
-            return Err(RequestError::NoSecrets);
-        }
-        secrets.into_iter().map(|s| settle_secret(s, limits)).collect::<Result<_, _>>().map(Self::Replace)
-    }
-
-    /// The change by these operations.
-    ///
-    /// # Errors
-    /// [`RequestError::TwoOperations`] when two are about one place.
-    pub fn operations(operations: Vec<Operation>) -> Result<Self, RequestError> {
-        let mut places: Vec<&Place> = operations.iter().map(Operation::place).collect();
-        places.sort();
-        if let Some(pair) = places.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(RequestError::TwoOperations { place: pair[0].clone() });
-        }
-        Ok(Self::Operations(operations))
-    }
-}
-
-/// What is to change in a collection. Absent parts stay.
-#[derive(Debug, Default)]
-pub struct Update {
-    /// A new name.
-    pub name: Option<String>,
-    /// A new description; `""` clears it.
-    pub description: Option<String>,
-    /// A change of the secrets.
-    pub secrets: Option<Change>,
-}
-
-impl Update {
-    /// Settles the rules of an update.
-    ///
-    /// # Errors
-    /// [`RequestError`] for a name or description that is too long or holds a NUL, and when nothing would change.
-    pub fn settle(
-        name: Option<String>,
-        description: Option<String>,
-        secrets: Option<Change>,
-    ) -> Result<Self, RequestError> {
-        check_texts(name.as_deref(), description.as_deref())?;
-        let nothing = matches!(&secrets, None | Some(Change::Operations(_)))
-            && !matches!(&secrets, Some(Change::Operations(list)) if !list.is_empty());
-        if name.is_none() && description.is_none() && nothing {
-            return Err(RequestError::NothingAsked);
-        }
-        Ok(Self { name, description, secrets })
+/// A secret with a value of its own.
+pub(crate) fn settle_new(
+    secret: Secret<SecretValue>,
+    limits: Limits,
+) -> Result<(Place, SecretValue), RequestError> {
+    match settle_secret(secret, limits)? {
+        (place, Written::Value(value)) => Ok((place, value)),
+        (place, Written::Mask(_)) => Err(RequestError::MaskInNew { place }),
     }
 }
 
 fn settle_secret(secret: Secret<SecretValue>, limits: Limits) -> Result<(Place, Written), RequestError> {
     let Secret { secret_type, location, value } = secret;
-    let place = match Place::parse(secret_type, &location) {
-        Ok(place) => place,
-        Err(error) => {
-            return Err(RequestError::Location { secret_type: secret_type.as_str(), location, error });
-        }
-    };
+    let place = settle_place(secret_type, &location)?;
     if Mask::shapes(value.expose()) {
         return match Mask::parse(value.expose()) {
             Some(mask) => Ok((place, Written::Mask(mask))),
@@ -230,6 +170,14 @@ fn settle_secret(secret: Secret<SecretValue>, limits: Limits) -> Result<(Place, 
         Ok(()) => Ok((place, Written::Value(value))),
         Err(error) => Err(RequestError::Value { place, error }),
     }
+}
+
+fn settle_place(secret_type: SecretType, location: &str) -> Result<Place, RequestError> {
+    Place::parse(secret_type, location).map_err(|error| RequestError::Location {
+        secret_type: secret_type.as_str(),
+        location: location.chars().take(80).collect(),
+        error,
+    })
 }
 
 fn check_value(value: &SecretValue, limits: Limits) -> Result<(), ValueError> {
@@ -245,7 +193,7 @@ fn check_value(value: &SecretValue, limits: Limits) -> Result<(), ValueError> {
 const LONGEST_NAME: usize = 1024;
 const LONGEST_DESCRIPTION: usize = 16 * 1024;
 
-fn check_texts(name: Option<&str>, description: Option<&str>) -> Result<(), RequestError> {
+pub(crate) fn check_texts(name: Option<&str>, description: Option<&str>) -> Result<(), RequestError> {
     let texts = [("name", name, LONGEST_NAME), ("description", description, LONGEST_DESCRIPTION)];
     for (field, text, limit) in texts {
         let text = text.unwrap_or_default();
@@ -281,12 +229,22 @@ pub enum RequestError {
     NoSecrets,
     #[error("nothing to change: give a name, a description or secrets")]
     NothingAsked,
+    #[error("the id in the body is not the id in the path; leave it out, an id cannot be changed")]
+    OtherId,
+    #[error("a PATCH changes secrets by operations; give operations, or PUT the whole list of secrets")]
+    SecretsInPatch,
+    #[error("a key needs at least one action")]
+    NoActions,
+    #[error("a collection_id needs the application_id that it belongs to")]
+    CollectionAlone,
     #[error("the {field} is refused: it has {bytes} bytes and the limit is {limit}, without NUL")]
     Text { field: &'static str, bytes: usize, limit: usize },
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn draft(json: &str) -> Result<Draft, RequestError> {
@@ -341,10 +299,52 @@ mod tests {
         check(r#"{"secrets":[{"type":"env","value":"hunter2"}]}"#, "secrets.0.location is missing");
         check(r#"{"type":"env","location":"A","value":"hunter2","value":"hunter2"}"#, "this key twice");
         check(r#"{"type":"env","location":"A","value":"hunter2\ud83d"}"#, "surrogate");
+        check(
+            r#"{"type":"env","secret_type":"file","location":"A","value":"hunter2"}"#,
+            "secret_type says something else",
+        );
         check(r#"{"secrets":[]}"#, "at least one secret");
         check(r#"{"value": hunter2}"#, "this is not JSON");
         check("", "this is not JSON");
         check("1", "must be an object");
+    }
+
+    #[test]
+    fn a_new_collection_is_said_in_the_documented_form() {
+        let said = |json: &str| create(json).expect(json).to_json().to_string();
+        let secret = r#"{"type":"env","location":"A","value":"a\"\u0001é"}"#;
+        assert_eq!(
+            said(&format!(r#"{{"secrets":[{secret}],"description":"d","name":"n","collection_id":"c"}}"#)),
+            format!(r#"{{"id":"c","name":"n","description":"d","secrets":[{secret}]}}"#),
+        );
+        assert_eq!(said(secret), format!(r#"{{"description":"","secrets":[{secret}]}}"#));
+    }
+
+    proptest! {
+        #[test]
+        fn a_new_collection_that_is_said_reads_back(
+            id in proptest::option::of("[a-z0-9]{1,9}"),
+            name in proptest::option::of("[^\0]{0,9}"),
+            description in "[^\0]{0,9}",
+            values in prop::collection::vec("[^\0]{0,20}", 1..5),
+        ) {
+            let secrets = values.into_iter().enumerate().map(|(i, value)| Secret {
+                secret_type: if i % 2 == 0 { SecretType::Env } else { SecretType::File },
+                location: format!("L{i}"),
+                value: SecretValue::from(Zeroizing::new(value)),
+            });
+            let draft =
+                Draft { id, name, description: Some(description), secrets: Some(secrets.collect()) };
+            let new = NewCollection::settle(draft, Limits::NEXTMV).expect("its rules hold");
+            let json = new.to_json();
+            prop_assert_eq!(json.capacity(), json.len());
+            let read = create(&json).expect("what we say is what we read");
+            prop_assert_eq!((&read.id, &read.name, &read.description), (&new.id, &new.name, &new.description));
+            let pairs = |new: &NewCollection| -> Vec<(Place, String)> {
+                new.secrets.entries().iter().map(|(p, v)| (p.clone(), v.expose().to_owned())).collect()
+            };
+            prop_assert_eq!(pairs(&read), pairs(&new));
+        }
     }
 
     #[test]

@@ -23,6 +23,10 @@ use zeroize::Zeroizing;
 /// # use strongroom_secrets::SecretValue;
 /// fn serialise(value: &SecretValue) -> String { serde_json::to_string(value).expect("no such door") }
 /// ```
+/// ```compile_fail
+/// # use strongroom_secrets::{Secret, SecretValue};
+/// fn buffer(json: &str) -> Secret<SecretValue> { serde_json::from_str(json).expect("serde would keep a copy") }
+/// ```
 pub struct SecretValue(
     // Invariant: never grown after it was made, so no earlier, shorter copy was left behind in memory; the callers
     // in this workspace make the buffer with its final capacity (`json::unescape` is the one for JSON).

@@ -16,6 +16,10 @@ impl Dialect {
         match self {
             Self::Sqlite => {
                 let sql = number_parameters(sql);
+                // Only where tables are made: every statement passes here each time.
+                if !sql.contains('{') {
+                    return sql;
+                }
                 sql.replace("{bytes}", "BLOB").replace("{bytewise}", "COLLATE BINARY")
             }
         }
@@ -43,11 +47,12 @@ impl Dialect {
 }
 
 fn number_parameters(sql: &str) -> String {
+    let mut pieces = sql.split('$');
     let mut written = String::with_capacity(sql.len());
-    let mut rest = sql.chars().peekable();
-    while let Some(letter) = rest.next() {
-        let parameter = letter == '$' && rest.peek().is_some_and(char::is_ascii_digit);
-        written.push(if parameter { '?' } else { letter });
+    written.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        written.push(if piece.starts_with(|letter: char| letter.is_ascii_digit()) { '?' } else { '$' });
+        written.push_str(piece);
     }
     written
 }

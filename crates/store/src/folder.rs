@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use crate::open::OpenError;
-use crate::session::StoreError;
+use crate::session::{StoreError, cause};
 use crate::sqlite;
 
 const DATABASE: &str = "strongroom.db";
@@ -205,9 +205,9 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
     let path = path.to_owned();
     |source| match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            StoreError::DiskFull(source.into()).into()
+            StoreError::DiskFull(cause(source)).into()
         }
-        io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly(source.into()).into(),
+        io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly(cause(source)).into(),
         _ => OpenError::Io { path, source },
     }
 }

@@ -6,12 +6,15 @@
 //!
 //! A [`Store`] answers reads, one statement each. A [`Transaction`] changes it: everything lands together or
 //! not at all, and only a commit yields [`Committed`], the proof that the change and its audit record are
-//! durable.
+//! durable. Changes that wait at the same time share one commit; each of them may still fail alone.
 
 mod dialect;
 mod folder;
+mod group;
+mod lock;
 mod migrations;
 mod open;
+mod readers;
 mod reads;
 mod rows;
 mod session;
@@ -23,8 +26,8 @@ mod value;
 
 pub use open::OpenError;
 pub use rows::{
-    ApplicationRow, CollectionRow, Head, InstanceRow, KeyringRow, RecordFilter, RecordRow, SlotRow,
-    VersionFace, VersionRow,
+    ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyRow, KeyringRow, RecordFilter, RecordRow,
+    SlotRow, VersionFace, VersionRow,
 };
 pub use session::StoreError;
 pub use store::Store;

@@ -18,12 +18,20 @@ struct Migration {
     schema: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    oldest_reader: 1,
-    sql: include_str!("../migrations/0001.sql"),
-    schema: include_str!("../migrations/0001.sqlite-schema.txt"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        oldest_reader: 1,
+        sql: include_str!("../migrations/0001.sql"),
+        schema: include_str!("../migrations/0001.sqlite-schema.txt"),
+    },
+    Migration {
+        number: 2,
+        oldest_reader: 2,
+        sql: include_str!("../migrations/0002.sql"),
+        schema: include_str!("../migrations/0002.sqlite-schema.txt"),
+    },
+];
 
 /// Below this number a database comes from before the formats were settled, and nothing leads on from it.
 const OLDEST: u64 = 1;
@@ -43,6 +51,15 @@ pub(crate) enum Standing {
 pub(crate) async fn look(session: &Session) -> Result<Standing, OpenError> {
     let found = read_layout(session, MIGRATIONS).await?;
     judge(found, newest(MIGRATIONS))
+}
+
+/// Whether an open database still has the schema it was opened with.
+pub(crate) async fn check(session: &Session) -> Result<(), StoreError> {
+    match look(session).await {
+        Ok(Standing::Current) => Ok(()),
+        Err(OpenError::Store(error)) => Err(error),
+        _ => Err(StoreError::damaged("its tables are no longer those that strongroom makes")),
+    }
 }
 
 /// Brings a database, blank or behind, to the newest schema.
@@ -69,7 +86,7 @@ async fn run_one(session: &Session, migration: &Migration) -> Result<(), OpenErr
         session.roll_back();
         return Err(StoreError::from(failure).into());
     }
-    session.commit().await.map_err(|error| match error {
+    session.commit().map_err(|error| match error {
         CommitError::Refused(error) | CommitError::Unknown(error) => error.into(),
     })
 }

@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::folder::{Folder, Shown};
+use crate::lock::Hold;
 use crate::migrations::{self, Standing};
 use crate::session::{Session, StoreError};
-use crate::sqlite::{Connection, Hold};
+use crate::sqlite::Connection;
 
 /// How often we go back to the line when another process is at the same work. It is waited for, so once is
 /// enough unless it dies half way, and the next one too.
@@ -27,6 +28,16 @@ pub(crate) async fn open(path: &Path) -> Result<Session, OpenError> {
         Standing::Behind => session.close().await,
     }
     raise(&folder, false).await
+}
+
+/// The session that writes, and others that only read.
+pub(crate) async fn open_serving(path: &Path, readers: usize) -> Result<(Session, Vec<Session>), OpenError> {
+    let folder = Folder::find(path)?;
+    let Session::Sqlite(connection) = open(path).await?;
+    connection.serve()?;
+    let readers = (0..readers).map(|_| connection.open_reader(&folder).map(Session::Sqlite));
+    let readers = readers.collect::<Result<_, _>>()?;
+    Ok((Session::Sqlite(connection), readers))
 }
 
 pub(crate) async fn memory() -> Result<Session, OpenError> {
@@ -173,6 +184,15 @@ pub enum OpenError {
         .folder.display()
     )]
     Held {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Another server has it.
+    #[error(
+        "a strongroom server is already running on {}: use that one, or end it first",
+        .folder.display()
+    )]
+    Served {
         /// The folder.
         folder: PathBuf,
     },

@@ -4,7 +4,7 @@
 use strongroom_ledger::tree::Hash;
 
 use crate::rows::{
-    ApplicationRow, CollectionRow, Head, InstanceRow, KeyringRow, RecordFilter, RecordRow, SlotRow,
+    ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyringRow, RecordFilter, RecordRow, SlotRow,
     VersionFace, VersionRow, read_leaf,
 };
 use crate::session::{Session, StoreError};
@@ -60,6 +60,24 @@ impl Session {
         self.one(statements::NEWEST_RECORD, values, RecordRow::read).await
     }
 
+    pub(crate) async fn record(&self, ledger: u32, seq: u64) -> Result<Option<RecordRow>, StoreError> {
+        self.one(statements::RECORD, values![ledger, seq], RecordRow::read).await
+    }
+
+    pub(crate) async fn key(&self, ledger: u32, id: &str) -> Result<Option<KeyFound>, StoreError> {
+        self.one(statements::KEY, values![ledger, id], KeyFound::read).await
+    }
+
+    pub(crate) async fn keys(
+        &self,
+        ledger: u32,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<KeyFound>, StoreError> {
+        let values = values![ledger, after.unwrap_or_default(), limit];
+        self.many(statements::KEYS, values, KeyFound::read).await
+    }
+
     pub(crate) async fn counters(
         &self,
         ledger: u32,
@@ -100,6 +118,15 @@ impl Session {
         self.many(statements::APPLICATIONS, values, ApplicationRow::read).await
     }
 
+    pub(crate) async fn buried_application(
+        &self,
+        ledger: u32,
+        id: &str,
+        born: &str,
+    ) -> Result<Option<ApplicationRow>, StoreError> {
+        self.one(statements::BURIED_APPLICATION, values![ledger, id, born], ApplicationRow::read).await
+    }
+
     pub(crate) async fn every_application(
         &self,
         ledger: u32,
@@ -108,20 +135,6 @@ impl Session {
     ) -> Result<Vec<ApplicationRow>, StoreError> {
         let values = values![ledger, after.unwrap_or_default(), limit];
         self.many(statements::EVERY_APPLICATION, values, ApplicationRow::read).await
-    }
-
-    pub(crate) async fn current(
-        &self,
-        ledger: u32,
-        application: &str,
-        id: &str,
-    ) -> Result<Option<(CollectionRow, VersionRow)>, StoreError> {
-        let read = |row: &mut Row| {
-            let collection = CollectionRow::read(row)?;
-            let version = present(row, &collection, VersionRow::read)?;
-            Ok((collection, version))
-        };
-        self.one(statements::CURRENT, values![ledger, application, id], read).await
     }
 
     pub(crate) async fn current_face(
@@ -144,15 +157,15 @@ impl Session {
         self.one(statements::VERSION_FACE, values, |row| collection_and(row, VersionFace::read)).await
     }
 
-    pub(crate) async fn version(
+    pub(crate) async fn buried_collection(
         &self,
         ledger: u32,
         application: &str,
         id: &str,
-        version: u64,
-    ) -> Result<Option<(CollectionRow, Option<VersionRow>)>, StoreError> {
-        let values = values![ledger, application, id, version];
-        self.one(statements::VERSION, values, |row| collection_and(row, VersionRow::read)).await
+        born: &str,
+    ) -> Result<Option<(CollectionRow, Option<VersionFace>)>, StoreError> {
+        let values = values![ledger, application, id, born];
+        self.one(statements::BURIED_COLLECTION, values, |row| collection_and(row, VersionFace::read)).await
     }
 
     pub(crate) async fn collections(

@@ -7,7 +7,7 @@
 use strongroom_ledger::generation::Generation;
 use strongroom_ledger::tree::{Frontier, Hash};
 
-use crate::session::StoreError;
+use crate::session::{StoreError, cause};
 use crate::value::Row;
 
 /// The instance: one row in ledger 0.
@@ -87,7 +87,7 @@ impl Head {
         let generation = read_generation(row)?;
         let frontier = Frontier::parse(&row.bytes()?).map_err(|error| StoreError::Damaged {
             what: "the head of a ledger cannot be read".to_owned(),
-            source: Some(error.into()),
+            source: Some(cause(error)),
         })?;
         if frontier.size() != size {
             return Err(StoreError::damaged("the head of a ledger contradicts itself"));
@@ -107,6 +107,8 @@ pub struct RecordRow {
     pub application_id: String,
     /// The readable id of the collection it is about; empty when about none.
     pub collection_id: String,
+    /// The id of the API key it is about; empty when about none.
+    pub key_id: String,
     /// The generation it was made in.
     pub generation: Generation,
     /// The leaf of the clear record.
@@ -122,6 +124,7 @@ impl RecordRow {
             time: row.integer()?,
             application_id: row.text()?,
             collection_id: row.text()?,
+            key_id: row.text()?,
             generation: read_generation(row)?,
             leaf: read_leaf(row)?,
             sealed: row.bytes()?,
@@ -136,6 +139,37 @@ pub struct RecordFilter<'a> {
     pub application_id: Option<&'a str>,
     /// Only about collections with this readable id.
     pub collection_id: Option<&'a str>,
+}
+
+/// An API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Its id.
+    pub id: String,
+    /// Counts the changes of this row: 1 when it was made, 2 when it was revoked.
+    pub epoch: u64,
+    /// What it may do and how its token is known, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// An API key as it is found, with what else is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFound {
+    /// The key.
+    pub key: KeyRow,
+    /// The newest record that is about this key, if there is any.
+    pub newest: Option<RecordRow>,
+    /// When it was last used, as far as that was noted.
+    pub last_used_at: Option<i64>,
+}
+
+impl KeyFound {
+    pub(crate) fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let key = KeyRow { id: row.text()?, epoch: row.count()?, sealed: row.bytes()? };
+        let last_used_at = row.optional_integer()?;
+        let newest = if row.is_absent() { None } else { Some(RecordRow::read(row)?) };
+        Ok(Self { key, newest, last_used_at })
+    }
 }
 
 /// An application, live or buried.
@@ -279,7 +313,7 @@ pub(crate) fn read_leaf(row: &mut Row) -> Result<Hash, StoreError> {
 fn read_generation(row: &mut Row) -> Result<Generation, StoreError> {
     Generation::parse(&row.text()?).map_err(|error| StoreError::Damaged {
         what: "a generation cannot be read".to_owned(),
-        source: Some(error.into()),
+        source: Some(cause(error)),
     })
 }
 

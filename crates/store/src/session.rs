@@ -2,6 +2,7 @@
 //! database, and knows no table.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use crate::dialect::Dialect;
 use crate::open::OpenError;
@@ -10,7 +11,12 @@ use crate::transaction::CommitError;
 use crate::value::{Row, Value};
 
 /// What a driver said. For logs, by way of `source()`; it may name tables and columns, never what is in them.
-pub(crate) type Cause = Box<dyn Error + Send + Sync>;
+/// Shared, because all whose changes were to be committed together hear of one failure.
+pub(crate) type Cause = Arc<dyn Error + Send + Sync>;
+
+pub(crate) fn cause(error: impl Into<Box<dyn Error + Send + Sync>>) -> Cause {
+    Arc::from(error.into())
+}
 
 /// An open conversation. Who holds it is, in this process, alone with the database.
 pub(crate) enum Session {
@@ -54,7 +60,30 @@ impl Session {
         }
     }
 
-    pub(crate) async fn commit(&self) -> Result<(), CommitError> {
+    /// Marks this point of the transaction, to come back to.
+    pub(crate) async fn mark(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => connection.mark(),
+        }
+    }
+
+    /// Keeps what was done since the mark, and forgets the mark.
+    pub(crate) async fn keep(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => connection.keep(),
+        }
+    }
+
+    /// Undoes what was done since the mark, and forgets the mark. An error says why the whole transaction is lost.
+    /// Does not wait, so that a destructor can call it.
+    pub(crate) fn undo(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => connection.undo(),
+        }
+    }
+
+    /// Does not wait, so that a destructor can call it.
+    pub(crate) fn commit(&self) -> Result<(), CommitError> {
         match self {
             Self::Sqlite(connection) => connection.commit(),
         }
@@ -72,6 +101,20 @@ impl Session {
     pub(crate) async fn share(&self) -> Result<(), OpenError> {
         match self {
             Self::Sqlite(connection) => connection.share(),
+        }
+    }
+
+    /// A number that is another one after the tables were altered.
+    pub(crate) async fn schema_version(&self) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(connection) => connection.schema_version(),
+        }
+    }
+
+    /// Moves what was committed to where it stays when there is much of it, and holds up nobody for long.
+    pub(crate) async fn tend(&self) {
+        match self {
+            Self::Sqlite(connection) => connection.tend(),
         }
     }
 
@@ -107,7 +150,7 @@ pub(crate) enum Failure {
 }
 
 /// Why the store has no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Somebody else writes, and did not let go in time. Trying again may help.
     #[error("the database is busy: another process has been writing to it for 10 seconds; try again")]

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -14,8 +15,9 @@ use rusqlite::types::{ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{OpenFlags, params_from_iter};
 
 use crate::folder::Folder;
+use crate::lock::{Hold, Lock};
 use crate::open::OpenError;
-use crate::session::{Failure, StoreError};
+use crate::session::{Failure, StoreError, cause};
 use crate::transaction::CommitError;
 use crate::value::{Row, Value};
 
@@ -46,7 +48,8 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// No trigger, view or double-quoted string is ours, so whatever there is was put there by somebody else. The
-/// log is kept when a connection closes: deleting it would cost every short-lived process three fsyncs.
+/// log is kept when a connection closes: deleting it would cost every short-lived process three fsyncs. A plan
+/// never depends on what is bound: else statements are compiled anew whenever that changes, which is always.
 const SWITCHES: &[(DbConfig, bool)] = &[
     (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
     (DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true),
@@ -54,6 +57,7 @@ const SWITCHES: &[(DbConfig, bool)] = &[
     (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
     (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
     (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+    (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
 ];
 
 /// An open database. Work is done where it is asked for, on the caller's own thread: a hop to another one would cost
@@ -62,15 +66,6 @@ pub(crate) struct Connection(
     // Locked for one call at a time, and never across a wait: a session is not asked twice at once.
     Mutex<Held>,
 );
-
-/// How the lock is held while a connection is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// Beside others. Waits for whoever is alone.
-    Shared,
-    /// Without others, or not at all. With `make`, the database file is made where it is missing.
-    Alone { make: bool },
-}
 
 impl Connection {
     /// Locks the folder and opens its database, blank or ours.
@@ -98,6 +93,30 @@ impl Connection {
         self.held().begin()
     }
 
+    /// Another connection to the same database, which only reads. It has no lock of its own: it is closed before
+    /// this one, and stops when this one does.
+    pub(crate) fn open_reader(&self, folder: &Folder) -> Result<Self, OpenError> {
+        let disk = Arc::clone(&self.held().disk);
+        Held::open_reader(folder, disk).map(Self::from)
+    }
+
+    /// Takes the place of the server, of whom there is one.
+    pub(crate) fn serve(&self) -> Result<(), OpenError> {
+        self.held().lock.as_ref().map_or(Ok(()), Lock::serve)
+    }
+
+    pub(crate) fn mark(&self) -> Result<(), StoreError> {
+        self.held().tell("SAVEPOINT change")
+    }
+
+    pub(crate) fn keep(&self) -> Result<(), StoreError> {
+        self.held().tell("RELEASE change")
+    }
+
+    pub(crate) fn undo(&self) -> Result<(), StoreError> {
+        self.held().undo()
+    }
+
     pub(crate) fn commit(&self) -> Result<(), CommitError> {
         self.held().commit()
     }
@@ -110,8 +129,17 @@ impl Connection {
         self.held().share()
     }
 
+    pub(crate) fn schema_version(&self) -> Result<u64, StoreError> {
+        let mut rows = self.query("PRAGMA schema_version", &[])?;
+        rows.first_mut().ok_or_else(|| StoreError::damaged("its schema has no version"))?.count()
+    }
+
     pub(crate) fn write_back(&self) {
         self.held().write_back();
+    }
+
+    pub(crate) fn tend(&self) {
+        self.held().tend();
     }
 
     pub(crate) fn check_integrity(&self) -> Result<(), StoreError> {
@@ -134,21 +162,25 @@ impl From<Held> for Connection {
     }
 }
 
-/// What is open. Fields are dropped in this order: the lock goes last.
+/// What is open. Fields are dropped in this order: the lock goes after the connection.
 struct Held {
     // Invariant: none after the disk failed once, so that nothing is tried again on pages that the kernel may
     // have dropped (`after_a_failed_sync_the_outcome_is_unknown_and_nothing_more_is_done`).
     connection: Option<rusqlite::Connection>,
-    lock: Option<File>,
+    lock: Option<Lock>,
     // Invariant: true from BEGIN to COMMIT or ROLLBACK, as *we* said them; SQLite may end a transaction by
     // itself (`a_transaction_that_sqlite_gave_up_takes_no_more_statements`).
     in_transaction: bool,
+    /// Why SQLite ended the transaction by itself, from then until we end it too.
+    lost: Option<StoreError>,
+    /// Shared by all connections of a store: whether the disk failed under one of them.
+    disk: Arc<AtomicBool>,
 }
 
 impl Held {
     fn open(folder: &Folder, hold: Hold) -> Result<Self, OpenError> {
         check_library(rusqlite::version_number())?;
-        let lock = take_lock(folder, hold)?;
+        let lock = Lock::take(folder, hold)?;
         folder.check_log()?;
         if hold == (Hold::Alone { make: true }) {
             folder.make_database()?;
@@ -168,20 +200,37 @@ impl Held {
         } else {
             keep_log(&connection)?;
         }
-        Ok(Self { connection: Some(connection), lock: Some(lock), in_transaction: false })
+        Ok(Self::with(connection, Some(lock), Arc::default()))
+    }
+
+    fn open_reader(folder: &Folder, disk: Arc<AtomicBool>) -> Result<Self, OpenError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            rusqlite::Connection::open_with_flags(folder.database(), flags).map_err(store_error)?;
+        connection.busy_timeout(PATIENCE).map_err(store_error)?;
+        harden(&connection).map_err(store_error)?;
+        connection.pragma_update(None, "query_only", "ON").map_err(store_error)?;
+        Ok(Self::with(connection, None, disk))
     }
 
     fn memory() -> Result<Self, OpenError> {
         check_library(rusqlite::version_number())?;
         let connection = rusqlite::Connection::open_in_memory().map_err(store_error)?;
         harden(&connection).map_err(store_error)?;
-        Ok(Self { connection: Some(connection), lock: None, in_transaction: false })
+        Ok(Self::with(connection, None, Arc::default()))
+    }
+
+    fn with(connection: rusqlite::Connection, lock: Option<Lock>, disk: Arc<AtomicBool>) -> Self {
+        Self { connection: Some(connection), lock, in_transaction: false, lost: None, disk }
     }
 
     fn run<T>(
         &mut self,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
     ) -> Result<T, Failure> {
+        if self.disk.load(Ordering::SeqCst) {
+            self.connection = None;
+        }
         let connection = self.connection.as_ref().ok_or_else(|| Failure::Store(stopped()))?;
         if self.in_transaction && connection.is_autocommit() {
             // Some errors end a transaction; what came next would be committed statement by statement.
@@ -190,14 +239,28 @@ impl Held {
         work(connection).map_err(|error| self.note(error))
     }
 
+    /// Tells the database something about its transaction. Each word is compiled once.
+    fn tell(&mut self, word: &str) -> Result<(), StoreError> {
+        self.run(|connection| connection.prepare_cached(word)?.execute([]))?;
+        Ok(())
+    }
+
     fn begin(&mut self) -> Result<(), StoreError> {
-        self.run(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
+        self.tell("BEGIN IMMEDIATE")?;
         self.in_transaction = true;
         Ok(())
     }
 
+    fn undo(&mut self) -> Result<(), StoreError> {
+        if let Some(error) = self.lost.take() {
+            return Err(error);
+        }
+        self.tell("ROLLBACK TO change")?;
+        self.tell("RELEASE change")
+    }
+
     fn commit(&mut self) -> Result<(), CommitError> {
-        match self.run(|connection| connection.execute_batch("COMMIT")).map_err(StoreError::from) {
+        match self.tell("COMMIT") {
             Ok(()) => {
                 self.in_transaction = false;
                 Ok(())
@@ -213,6 +276,7 @@ impl Held {
 
     fn roll_back(&mut self) {
         self.in_transaction = false;
+        self.lost = None;
         let Some(connection) = self.connection.as_ref().filter(|connection| !connection.is_autocommit())
         else {
             return;
@@ -226,13 +290,13 @@ impl Held {
     fn share(&mut self) -> Result<(), OpenError> {
         let (Some(connection), Some(lock)) = (&self.connection, &self.lock) else { return Ok(()) };
         keep_log(connection)?;
-        set_lock(lock, libc::F_OFD_SETLK, libc::F_RDLCK)
-            .map_err(|error| StoreError::Unexpected(error.into()).into())
+        lock.share()
     }
 
     fn write_back(&mut self) {
         let Some(connection) = &self.connection else { return };
-        let outcome = empty_log(connection).and_then(|()| connection.busy_timeout(PATIENCE));
+        let emptied = empty_log(connection);
+        let outcome = connection.busy_timeout(PATIENCE).and(emptied);
         if let Err(error) = outcome {
             warn_of_log(&error);
             // For the disk failures among them: what failed once is not tried again.
@@ -240,12 +304,33 @@ impl Held {
         }
     }
 
+    /// For a store that stays. Most of the work is done while others may write; what is left then is nothing but to
+    /// cut the log off.
+    fn tend(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        let outcome = has_large_log(connection).and_then(|large| {
+            if !large {
+                return Ok(());
+            }
+            let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+            let left = |row: &rusqlite::Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
+            if connection.query_row(sql, [], left)? != 0 {
+                return Ok(());
+            }
+            let emptied = empty_log(connection);
+            connection.busy_timeout(PATIENCE).and(emptied)
+        });
+        if let Err(error) = outcome {
+            warn_of_log(&error);
+            self.note(error);
+        }
+    }
+
     /// The log is left to the last of those who use the database.
     fn empty_large_log(&self) {
         let Some(connection) = &self.connection else { return };
-        let sql = "PRAGMA wal_checkpoint(NOOP)";
-        let pages = connection.query_row(sql, [], |row| row.get::<_, i64>(1));
-        let outcome = pages.and_then(|pages| if pages < LARGE_LOG { Ok(()) } else { empty_log(connection) });
+        let outcome =
+            has_large_log(connection).and_then(|large| if large { empty_log(connection) } else { Ok(()) });
         if let Err(error) = outcome {
             warn_of_log(&error);
         }
@@ -258,24 +343,36 @@ impl Held {
             "ok" => Ok(()),
             found => Err(StoreError::Damaged {
                 what: "its tables and indexes contradict each other".to_owned(),
-                source: Some(found.into()),
+                source: Some(cause(found)),
             }),
         }
     }
 
     fn note(&mut self, error: rusqlite::Error) -> Failure {
-        let broken = is_disk_failure(&error);
-        if broken {
+        if is_disk_failure(&error) {
             self.stop(&error);
         }
-        classify(error)
+        let failure = classify(error);
+        if let Failure::Store(error) = &failure
+            && self.in_transaction
+            && self.connection.as_ref().is_none_or(rusqlite::Connection::is_autocommit)
+        {
+            self.lost = Some(error.clone());
+        }
+        failure
     }
 
     /// Closes at once, without a checkpoint: other processes must not wait for a lock of ours.
     fn stop(&mut self, error: &rusqlite::Error) {
         tracing::error!(%error, "the database is closed because the disk failed");
+        self.disk.store(true, Ordering::SeqCst);
         self.connection = None;
     }
+}
+
+fn has_large_log(connection: &rusqlite::Connection) -> rusqlite::Result<bool> {
+    let sql = "PRAGMA wal_checkpoint(NOOP)";
+    connection.query_row(sql, [], |row| row.get::<_, i64>(1)).map(|pages| pages >= LARGE_LOG)
 }
 
 /// Waits for nobody, and leaves the connection without patience.
@@ -290,7 +387,7 @@ fn warn_of_log(error: &rusqlite::Error) {
 }
 
 fn stopped() -> StoreError {
-    StoreError::Broken("the database was closed when the disk failed".into())
+    StoreError::Broken(cause("the database was closed when the disk failed"))
 }
 
 fn query(connection: &rusqlite::Connection, sql: &str, values: &[Value]) -> rusqlite::Result<Vec<Row>> {
@@ -377,7 +474,7 @@ fn keep_log(connection: &rusqlite::Connection) -> Result<(), OpenError> {
     match mode.as_str() {
         "wal" => Ok(()),
         _ => {
-            Err(StoreError::Unexpected("the file system has no shared memory for SQLite's log".into()).into())
+            Err(StoreError::Unexpected(cause("the file system has no shared memory for SQLite's log")).into())
         }
     }
 }
@@ -391,26 +488,26 @@ fn classify(error: rusqlite::Error) -> Failure {
     let extended = code(&error);
     match extended {
         ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_UNIQUE => {
-            return Failure::Duplicate(error.into());
+            return Failure::Duplicate(cause(error));
         }
-        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => return Failure::Orphan(error.into()),
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => return Failure::Orphan(cause(error)),
         _ => {}
     }
     let unreadable = matches!(error, rusqlite::Error::Utf8Error(..) | rusqlite::Error::InvalidColumnType(..));
     Failure::Store(match extended & 0xff {
         _ if unreadable => unreadable_error(error),
-        _ if is_disk_failure(&error) => StoreError::Broken(error.into()),
+        _ if is_disk_failure(&error) => StoreError::Broken(cause(error)),
         // What is left of the I/O errors: no room for the log's index.
-        ffi::SQLITE_FULL | ffi::SQLITE_IOERR => StoreError::DiskFull(error.into()),
-        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => StoreError::Busy(error.into()),
-        ffi::SQLITE_READONLY => StoreError::ReadOnly(error.into()),
+        ffi::SQLITE_FULL | ffi::SQLITE_IOERR => StoreError::DiskFull(cause(error)),
+        ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED => StoreError::Busy(cause(error)),
+        ffi::SQLITE_READONLY => StoreError::ReadOnly(cause(error)),
         ffi::SQLITE_CORRUPT | ffi::SQLITE_NOTADB => unreadable_error(error),
-        _ => StoreError::Unexpected(error.into()),
+        _ => StoreError::Unexpected(cause(error)),
     })
 }
 
 fn unreadable_error(error: rusqlite::Error) -> StoreError {
-    StoreError::Damaged { what: "SQLite cannot read it".to_owned(), source: Some(error.into()) }
+    StoreError::Damaged { what: "SQLite cannot read it".to_owned(), source: Some(cause(error)) }
 }
 
 /// An I/O error after which the state of the disk is unknown. The log's index (`-shm`) is rebuilt whenever it
@@ -424,31 +521,19 @@ fn code(error: &rusqlite::Error) -> i32 {
     error.sqlite_error().map_or(ffi::SQLITE_OK, |error| error.extended_code)
 }
 
-fn take_lock(folder: &Folder, hold: Hold) -> Result<File, OpenError> {
-    let file = folder.open_lock()?;
-    let kind = if hold == Hold::Shared { libc::F_RDLCK } else { libc::F_WRLCK };
-    let taken = match set_lock(&file, libc::F_OFD_SETLK, kind) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => match hold {
-            Hold::Alone { .. } => return Err(OpenError::Held { folder: folder.path().to_owned() }),
-            Hold::Shared => {
-                tracing::info!("waiting for a restore or a change of the schema");
-                set_lock(&file, libc::F_OFD_SETLKW, kind)
-            }
-        },
-        taken => taken,
-    };
-    taken.map_err(|source| OpenError::Io { path: folder.path().to_owned(), source })?;
-    Ok(file)
-}
-
-/// Locks byte 0 of the lock file, or changes how it is locked. The lock belongs to this open file, not to the
+/// Locks a byte of the lock file, or changes how it is locked. The lock belongs to this open file, not to the
 /// process: it ends with `file`, and no other descriptor of the same file can drop it.
 #[allow(unsafe_code)]
-fn set_lock(file: &File, command: libc::c_int, kind: libc::c_int) -> io::Result<()> {
+pub(crate) fn set_lock(
+    file: &File,
+    command: libc::c_int,
+    kind: libc::c_int,
+    byte: libc::off_t,
+) -> io::Result<()> {
     let range = libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
+        l_start: byte,
         l_len: 1,
         l_pid: 0,
     };
@@ -494,8 +579,8 @@ mod tests {
     use std::fs::{self, OpenOptions};
     use std::os::fd::RawFd;
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::thread;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
 
     use strongroom_ledger::generation::Generation;
     use strongroom_ledger::tree::Frontier;
@@ -503,15 +588,20 @@ mod tests {
 
     use super::*;
     use crate::dialect::Dialect;
+    use crate::group::Line;
+    use crate::session::Session;
     use crate::statements;
     use crate::value::values;
-    use crate::{ChangeError, Head, Store};
+    use crate::{ChangeError, Head, KeyRow, Store, Transaction};
 
     #[test]
     fn every_setting_reads_back() {
         let (_data, folder) = made();
         let held = Held::open(&folder, Hold::Shared).expect("our own store");
-        let connection = held.connection.as_ref().expect("an open one");
+        check_settings(held.connection.as_ref().expect("an open one"));
+    }
+
+    fn check_settings(connection: &rusqlite::Connection) {
         let check = |name: &str, expected: i64| {
             let found = connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
             assert_eq!(found.expect(name), expected, "{name}");
@@ -587,6 +677,27 @@ mod tests {
     }
 
     #[test]
+    fn every_statement_is_compiled_once() {
+        let (_data, folder) = made();
+        let held = Held::open(&folder, Hold::Shared).expect("our own store");
+        let connection = held.connection.as_ref().expect("an open one");
+        connection.execute_batch("BEGIN; PRAGMA foreign_keys = OFF").expect("a transaction");
+        assert!(statements::ALL.len() + 10 < STATEMENTS, "{}", statements::ALL.len());
+        for (name, sql) in statements::ALL {
+            let mut statement = connection.prepare(&Dialect::Sqlite.write(sql)).expect(name);
+            let count = statement.parameter_count();
+            for round in 0..3i64 {
+                for number in 1..=count {
+                    statement.raw_bind_parameter(number, round * 100 + number as i64).expect(name);
+                }
+                let mut rows = statement.raw_query();
+                while let Ok(Some(_)) = rows.next() {}
+            }
+            assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0, "{name}");
+        }
+    }
+
+    #[test]
     fn every_question_goes_by_an_index() {
         let (_data, folder) = made();
         let held = Held::open(&folder, Hold::Shared).expect("our own store");
@@ -596,43 +707,19 @@ mod tests {
             let mut statement = connection.prepare(&explain).expect(name);
             let count = statement.parameter_count();
             let steps = statement.query_map(params_from_iter((0..count).map(|_| 1i64)), |row| row.get(3));
-            for step in steps.expect(name) {
-                let step: String = step.expect(name);
-                assert!(!step.contains("SCAN") && !step.contains("TEMP B-TREE"), "{name}: {step}");
-                // Backwards through all records would be an index too.
-                assert!(*name != "NEWEST_RECORD" || step.contains("records_by_subject"), "{step}");
-            }
+            let steps: Vec<String> = steps.and_then(Iterator::collect).expect(name);
+            assert!(
+                !steps.iter().any(|step| step.contains("SCAN") || step.contains("TEMP B-TREE")),
+                "{steps:?}"
+            );
+            // Backwards through all rows of a ledger would be an index too.
+            let index = match *name {
+                "NEWEST_RECORD" => "records_by_subject",
+                "KEY" | "KEYS" => "records_by_key",
+                _ => "",
+            };
+            assert!(steps.iter().any(|step| step.contains(index)), "{name}: {steps:?}");
         }
-    }
-
-    #[test]
-    fn the_lock_is_shared_by_all_or_held_by_one() {
-        let (_data, folder) = made();
-        let alone = Hold::Alone { make: false };
-        let one = take_lock(&folder, Hold::Shared).expect("nobody is alone");
-        let other = take_lock(&folder, Hold::Shared).expect("beside the first");
-        drop(one);
-        assert!(
-            matches!(take_lock(&folder, alone), Err(OpenError::Held { .. })),
-            "the second still holds it"
-        );
-        drop(other);
-
-        let holder = take_lock(&folder, alone).expect("all have let go");
-        assert!(matches!(take_lock(&folder, alone), Err(OpenError::Held { .. })));
-        let released = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                take_lock(&folder, Hold::Shared).expect("it waits");
-                assert!(released.load(Ordering::SeqCst), "it came in beside one who is alone");
-            });
-            released.store(true, Ordering::SeqCst);
-            drop(holder);
-        });
-
-        let holder = take_lock(&folder, alone).expect("all have let go");
-        set_lock(&holder, libc::F_OFD_SETLK, libc::F_RDLCK).expect("it may always be shared");
-        take_lock(&folder, Hold::Shared).expect("beside one who shares it");
     }
 
     #[test]
@@ -641,9 +728,9 @@ mod tests {
         let alone = Hold::Alone { make: false };
         block_on(async {
             let store = Store::open(data.path()).await.expect("our own store");
-            assert!(matches!(take_lock(&folder, alone), Err(OpenError::Held { .. })));
+            assert!(matches!(Lock::take(&folder, alone), Err(OpenError::Held { .. })));
             store.close().await;
-            take_lock(&folder, alone).expect("closed is closed");
+            Lock::take(&folder, alone).expect("closed is closed");
         });
         assert!(data.path().join("strongroom.db-wal").exists(), "the log is kept");
     }
@@ -700,6 +787,34 @@ mod tests {
         let mode =
             connection.query("PRAGMA journal_mode", &[]).map_err(drop).expect("a pragma").remove(0).text();
         assert_eq!(mode.expect("a mode"), "wal", "from then on it has one");
+    }
+
+    #[test]
+    fn a_reader_only_reads_and_is_as_hardened() {
+        let (_data, folder) = made();
+        let writer = Connection::open(&folder, Hold::Shared).expect("our own store");
+        let reader = writer.open_reader(&folder).expect("beside it");
+        let held = reader.held();
+        let connection = held.connection.as_ref().expect("an open one");
+        check_settings(connection);
+        let only = connection.pragma_query_value(None, "query_only", |row| row.get::<_, i64>(0));
+        assert_eq!(only.expect("a setting"), 1);
+        connection.pragma_update(None, "query_only", "OFF").expect("a setting");
+        let error = connection.execute_batch("DELETE FROM layout").expect_err("it only reads");
+        assert!(matches!(classify(error), Failure::Store(StoreError::ReadOnly(_))));
+    }
+
+    #[test]
+    fn when_the_disk_failed_under_one_connection_the_others_stop_too() {
+        let (_data, folder) = made();
+        let writer = Connection::open(&folder, Hold::Shared).expect("our own store");
+        let reader = writer.open_reader(&folder).expect("beside it");
+        assert!(reader.schema_version().is_ok());
+        let error = ffi::Error::new(ffi::SQLITE_IOERR_FSYNC);
+        writer.held().note(rusqlite::Error::SqliteFailure(error, None));
+        for connection in [&reader, &writer] {
+            assert!(matches!(connection.schema_version(), Err(StoreError::Broken(_))));
+        }
     }
 
     #[test]
@@ -771,6 +886,75 @@ mod tests {
             change.insert_head(&head()).await.expect("a head");
             change.commit().await.expect("there is room again");
             assert_eq!(store.head(1).await.expect("it still answers"), Some(head()));
+        });
+    }
+
+    #[test]
+    fn of_a_group_whose_commit_fails_nobody_is_told_success() {
+        let check = |device: &str, expected: fn(&CommitError) -> bool| {
+            let (data, _folder) = made();
+            block_on(async {
+                let store = Store::open(data.path()).await.expect("our own store");
+                let mut first = store.begin(1).await.expect("a change");
+                first.insert_head(&head()).await.expect("a head");
+                let mut first = pin!(first.commit());
+                assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                let mut second = store.begin(2).await.expect("a change");
+                second.insert_head(&head()).await.expect("a head");
+                let mut second = pin!(second.commit());
+                assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+
+                let (at, log) = replace_log(&data, device);
+                for outcome in [first.await, second.await] {
+                    assert!(outcome.as_ref().is_err_and(expected), "{device}: {outcome:?}");
+                }
+                put(log.as_raw_fd(), at);
+                let next = Store::open(data.path()).await.expect("opened anew");
+                let mut change = next.begin(3).await.expect("nothing was left open");
+                change.insert_head(&head()).await.expect("a head");
+                change.commit().await.expect("a disk that works");
+                assert_eq!(next.head(1).await.expect("an answer"), None);
+            });
+        };
+        check("/dev/full", |error| matches!(error, CommitError::Refused(StoreError::DiskFull(_))));
+        check("/dev/null", |error| matches!(error, CommitError::Unknown(StoreError::Broken(_))));
+    }
+
+    #[test]
+    fn a_step_for_which_there_is_no_room_takes_the_whole_group_along() {
+        let (data, _folder) = made();
+        block_on(async {
+            let line = Line::new(Session::Sqlite(
+                Connection::open(&Folder::find(data.path()).expect("ours"), Hold::Shared).expect("ours"),
+            ));
+            let begin = async |ledger| Transaction::begin(line.turn().await, ledger).await.expect("a change");
+            let mut first = begin(1).await;
+            first.insert_head(&head()).await.expect("a head");
+            let first = first.commit();
+            let mut first = pin!(first);
+            assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+
+            let mut second = begin(2).await;
+            second.insert_head(&head()).await.expect("a head");
+            let large = KeyRow { id: "large".to_owned(), epoch: 1, sealed: vec![7; 1 << 20] };
+            let pages = |count: u32| format!("PRAGMA max_page_count = {count}");
+            second.session().run_script(&pages(1)).await.map_err(drop).expect("a pragma");
+            let outcome = second.insert_key(&large).await;
+            assert!(matches!(outcome, Err(ChangeError::Store(StoreError::DiskFull(_)))), "{outcome:?}");
+            let outcome = second.commit().await;
+            assert!(matches!(outcome, Err(CommitError::Refused(StoreError::Abandoned))), "{outcome:?}");
+            let outcome = first.await;
+            assert!(matches!(outcome, Err(CommitError::Refused(StoreError::DiskFull(_)))), "{outcome:?}");
+
+            line.turn().await.session().run_script(&pages(1 << 20)).await.map_err(drop).expect("a pragma");
+            let mut third = begin(3).await;
+            assert_eq!(third.head().await.expect("an answer"), None);
+            third.insert_head(&head()).await.expect("a head");
+            third.commit().await.expect("there is room again");
+            let turn = line.turn().await;
+            for (ledger, expected) in [(1, None), (2, None), (3, Some(head()))] {
+                assert_eq!(turn.session().head(ledger).await.expect("an answer"), expected, "{ledger}");
+            }
         });
     }
 

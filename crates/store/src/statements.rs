@@ -30,19 +30,48 @@ statements! {
     HEAD = "SELECT size, generation, frontier FROM heads WHERE ledger = $1";
     INSERT_HEAD = "INSERT INTO heads (ledger, size, generation, frontier) VALUES ($1, $2, $3, $4)";
     ADVANCE_HEAD = "UPDATE heads SET size = $2, frontier = $3 WHERE ledger = $1 AND size = $4 AND generation = $5";
-    INSERT_RECORD = "INSERT INTO records (ledger, seq, time, application_id, collection_id, generation, leaf, sealed) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    RECORDS = "SELECT seq, time, application_id, collection_id, generation, leaf, sealed FROM records \
+    INSERT_RECORD = "INSERT INTO records \
+        (ledger, seq, time, application_id, collection_id, key_id, generation, leaf, sealed) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    RECORDS = "SELECT seq, time, application_id, collection_id, key_id, generation, leaf, sealed \
+        FROM records \
         WHERE ledger = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
-    RECORDS_OF_APPLICATION = "SELECT seq, time, application_id, collection_id, generation, leaf, sealed FROM records \
+    RECORDS_OF_APPLICATION = "SELECT seq, time, application_id, collection_id, key_id, generation, leaf, sealed \
+        FROM records \
         WHERE ledger = $1 AND seq >= $2 AND application_id = $4 ORDER BY seq LIMIT $3";
-    RECORDS_OF_COLLECTION_ID = "SELECT seq, time, application_id, collection_id, generation, leaf, sealed FROM records \
+    RECORDS_OF_COLLECTION_ID = "SELECT seq, time, application_id, collection_id, key_id, generation, leaf, sealed \
+        FROM records \
         WHERE ledger = $1 AND seq >= $2 AND collection_id = $4 ORDER BY seq LIMIT $3";
-    RECORDS_OF_COLLECTION = "SELECT seq, time, application_id, collection_id, generation, leaf, sealed FROM records \
+    RECORDS_OF_COLLECTION = "SELECT seq, time, application_id, collection_id, key_id, generation, leaf, sealed \
+        FROM records \
         WHERE ledger = $1 AND seq >= $2 AND application_id = $4 AND collection_id = $5 ORDER BY seq LIMIT $3";
-    NEWEST_RECORD = "SELECT seq, time, application_id, collection_id, generation, leaf, sealed FROM records \
+    NEWEST_RECORD = "SELECT seq, time, application_id, collection_id, key_id, generation, leaf, sealed \
+        FROM records \
         WHERE ledger = $1 AND application_id = $2 AND collection_id = $3 ORDER BY seq DESC LIMIT 1";
+    RECORD = "SELECT seq, time, application_id, collection_id, key_id, generation, leaf, sealed \
+        FROM records WHERE ledger = $1 AND seq = $2";
+    INSERT_RUN_END = "INSERT INTO run_ends (ledger, delivery, record) VALUES ($1, $2, $3)";
     LEAVES = "SELECT seq, leaf FROM records WHERE ledger = $1 AND seq >= $2 ORDER BY seq LIMIT $3";
+
+    // API keys, each with the newest record about it in the same look. `key_id <> ''` is for the planner: the
+    // index has just those records.
+    KEY = "SELECT k.id, k.epoch, k.sealed, u.last_used_at, \
+        r.seq, r.time, r.application_id, r.collection_id, r.key_id, r.generation, r.leaf, r.sealed \
+        FROM keys k LEFT JOIN key_uses u ON u.ledger = $1 AND u.id = k.id \
+        LEFT JOIN records r ON r.ledger = $1 AND r.seq = \
+        (SELECT MAX(n.seq) FROM records n WHERE n.ledger = $1 AND n.key_id = k.id AND n.key_id <> '') \
+        WHERE k.ledger = $1 AND k.id = $2";
+    KEYS = "SELECT k.id, k.epoch, k.sealed, u.last_used_at, \
+        r.seq, r.time, r.application_id, r.collection_id, r.key_id, r.generation, r.leaf, r.sealed \
+        FROM keys k LEFT JOIN key_uses u ON u.ledger = $1 AND u.id = k.id \
+        LEFT JOIN records r ON r.ledger = $1 AND r.seq = \
+        (SELECT MAX(n.seq) FROM records n WHERE n.ledger = $1 AND n.key_id = k.id AND n.key_id <> '') \
+        WHERE k.ledger = $1 AND k.id > $2 ORDER BY k.id LIMIT $3";
+    KEY_REVISION = "SELECT epoch FROM keys WHERE ledger = $1 AND id = $2";
+    INSERT_KEY = "INSERT INTO keys (ledger, id, epoch, sealed) VALUES ($1, $2, $3, $4)";
+    REVISE_KEY = "UPDATE keys SET epoch = $4, sealed = $5 WHERE ledger = $1 AND id = $2 AND epoch = $3";
+    NOTE_KEY_USE = "INSERT INTO key_uses (ledger, id, last_used_at) VALUES ($1, $2, $3) \
+        ON CONFLICT (ledger, id) DO UPDATE SET last_used_at = $3 WHERE key_uses.last_used_at < $3";
 
     // Applications.
     APPLICATION = "SELECT id, tombstone, born, created_at, updated_at, deleted_at, face FROM applications \
@@ -51,26 +80,20 @@ statements! {
         WHERE ledger = $1 AND id > $2 AND tombstone = '' ORDER BY id LIMIT $3";
     EVERY_APPLICATION = "SELECT id, tombstone, born, created_at, updated_at, deleted_at, face FROM applications \
         WHERE ledger = $1 AND born > $2 ORDER BY born LIMIT $3";
+    BURIED_APPLICATION = "SELECT id, tombstone, born, created_at, updated_at, deleted_at, face FROM applications \
+        WHERE ledger = $1 AND id = $2 AND tombstone = $3";
     INSERT_APPLICATION = "INSERT INTO applications \
         (ledger, id, tombstone, born, created_at, updated_at, deleted_at, face) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    UPDATE_APPLICATION = "UPDATE applications SET updated_at = $4, face = $5 \
+        WHERE ledger = $1 AND id = $2 AND born = $3 AND tombstone = ''";
+    UNBURY_APPLICATION = "UPDATE applications SET tombstone = '', deleted_at = NULL, updated_at = $4, face = $5 \
+        WHERE ledger = $1 AND id = $2 AND born = $3 AND tombstone = $3";
     BURY_APPLICATION = "UPDATE applications SET tombstone = born, deleted_at = $4, face = $5 \
         WHERE ledger = $1 AND id = $2 AND born = $3 AND tombstone = ''";
 
     // Collections. An outer join where a version belongs to what is asked for: one that was taken away must
     // be noticed, not make its collection vanish.
-    CURRENT = "SELECT c.application, c.id, c.tombstone, c.born, c.created_at, c.updated_at, c.deleted_at, \
-        c.epoch, c.version, c.oldest_version, c.oldest_chain, c.key_version, c.wrapped_key, c.manifest, \
-        v.version, v.created_at, v.generation, v.face, v.contents_commitment, v.chain, v.contents \
-        FROM collections c LEFT JOIN versions v \
-        ON v.ledger = $1 AND v.collection = c.born AND v.version = c.version \
-        WHERE c.ledger = $1 AND c.application = $2 AND c.id = $3 AND c.tombstone = ''";
-    VERSION = "SELECT c.application, c.id, c.tombstone, c.born, c.created_at, c.updated_at, c.deleted_at, \
-        c.epoch, c.version, c.oldest_version, c.oldest_chain, c.key_version, c.wrapped_key, c.manifest, \
-        v.version, v.created_at, v.generation, v.face, v.contents_commitment, v.chain, v.contents \
-        FROM collections c LEFT JOIN versions v \
-        ON v.ledger = $1 AND v.collection = c.born AND v.version = $4 \
-        WHERE c.ledger = $1 AND c.application = $2 AND c.id = $3 AND c.tombstone = ''";
     CURRENT_FACE = "SELECT c.application, c.id, c.tombstone, c.born, c.created_at, c.updated_at, c.deleted_at, \
         c.epoch, c.version, c.oldest_version, c.oldest_chain, c.key_version, c.wrapped_key, c.manifest, \
         v.version, v.created_at, v.generation, v.face, v.contents_commitment, v.chain \
@@ -96,6 +119,13 @@ statements! {
         FROM collections c LEFT JOIN versions v \
         ON v.ledger = $1 AND v.collection = c.born AND v.version = c.version \
         WHERE c.ledger = $1 AND c.born > $2 ORDER BY c.born LIMIT $3";
+    BURIED_COLLECTION = "SELECT c.application, c.id, c.tombstone, c.born, c.created_at, c.updated_at, c.deleted_at, \
+        c.epoch, c.version, c.oldest_version, c.oldest_chain, c.key_version, c.wrapped_key, c.manifest, \
+        v.version, v.created_at, v.generation, v.face, v.contents_commitment, v.chain \
+        FROM collections c LEFT JOIN versions v \
+        ON v.ledger = $1 AND v.collection = c.born AND v.version = c.version \
+        WHERE c.ledger = $1 AND c.application = $2 AND c.id = $3 AND c.tombstone = $4";
+    BURIED_EPOCH = "SELECT epoch FROM collections WHERE ledger = $1 AND born = $2 AND tombstone = $2";
     LIVE_EPOCH = "SELECT epoch FROM collections WHERE ledger = $1 AND born = $2 AND tombstone = ''";
     INSERT_COLLECTION = "INSERT INTO collections \
         (ledger, application, id, tombstone, born, created_at, updated_at, deleted_at, \
@@ -104,6 +134,9 @@ statements! {
     UPDATE_COLLECTION = "UPDATE collections SET updated_at = $4, epoch = $5, version = $6, oldest_version = $7, \
         oldest_chain = $8, key_version = $9, wrapped_key = $10, manifest = $11 \
         WHERE ledger = $1 AND born = $2 AND epoch = $3 AND tombstone = ''";
+    UNBURY_COLLECTION = "UPDATE collections SET tombstone = '', deleted_at = NULL, \
+        updated_at = $4, epoch = $5, manifest = $6 \
+        WHERE ledger = $1 AND born = $2 AND epoch = $3 AND tombstone = $2";
     BURY_COLLECTION = "UPDATE collections SET tombstone = born, deleted_at = $4, epoch = $5, manifest = $6 \
         WHERE ledger = $1 AND born = $2 AND epoch = $3 AND tombstone = ''";
 

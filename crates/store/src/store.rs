@@ -1,27 +1,52 @@
 //! The store: opened once, asked many times. It reads; what changes it is a [`Transaction`].
 
+use std::ops::Deref;
 use std::path::Path;
 
 use strongroom_ledger::tree::Hash;
-use tokio::sync::Mutex;
 
+use crate::group::{Line, Turn};
 use crate::open::{self, OpenError};
+use crate::readers::{Reader, Readers};
 use crate::rows::{
-    ApplicationRow, CollectionRow, Head, InstanceRow, KeyringRow, RecordFilter, RecordRow, SlotRow,
+    ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyringRow, RecordFilter, RecordRow, SlotRow,
     VersionFace, VersionRow,
 };
 use crate::session::{Session, StoreError};
-use crate::transaction::Transaction;
+use crate::transaction::{CommitError, Transaction};
 
 /// The ledger that holds the instance and its keys.
 const INSTANCE_LEDGER: u32 = 0;
 
 /// An open database of ours. Dropping it lets the database go soon; [`Store::close`] waits until it is gone.
 ///
-/// There is one session. Who holds a [`Transaction`] holds it: inside, ask the transaction; a question to the
+/// One session writes, and who holds a [`Transaction`] holds it: others who begin one wait in line. Reads see what
+/// was committed. In a store that serves they have connections of their own and wait for nobody. In any other the
+/// one session answers them too, in its turn: while you hold a [`Transaction`], ask that, because a question to the
 /// store would wait for the transaction's end.
+///
+/// Everything is done on the thread that polls, and holds it up for as long as the database takes.
 pub struct Store {
-    session: Mutex<Session>,
+    // Dropped before the line, which has the lock of the folder.
+    readers: Readers,
+    line: Line,
+}
+
+/// What answers a read.
+enum Reading<'a> {
+    Beside(Reader<'a>),
+    InTurn(Turn<'a>),
+}
+
+impl Deref for Reading<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        match self {
+            Self::Beside(reader) => reader,
+            Self::InTurn(turn) => turn.session(),
+        }
+    }
 }
 
 impl Store {
@@ -35,6 +60,14 @@ impl Store {
         open::open(folder).await.map(Self::from)
     }
 
+    /// Opens the store in `folder` as [`Store::open`] does, for a server: `readers` connections that only read, and
+    /// a schema that is looked at again when it was altered. One process at a time may; others go on opening it
+    /// beside.
+    pub async fn open_serving(folder: &Path, readers: usize) -> Result<Self, OpenError> {
+        let (session, readers) = open::open_serving(folder, readers).await?;
+        Ok(Self { readers: Readers::new(readers), line: Line::watchful(session) })
+    }
+
     /// Makes a store that lives in memory and dies with this value: for tests.
     pub async fn memory() -> Result<Self, OpenError> {
         open::memory().await.map(Self::from)
@@ -42,45 +75,62 @@ impl Store {
 
     /// Returns when the database and its lock are let go.
     pub async fn close(self) {
-        self.session.into_inner().close().await;
+        drop(self.readers);
+        self.line.into_session().close().await;
     }
 
     /// Moves what was committed from the log of the database into its file, unless somebody else is in the way:
     /// then it stays in the log, where it is as durable. For whoever ends soon: one flipped bit in a log loses
     /// all that was committed after it.
     pub async fn write_back(&self) {
-        self.session.lock().await.write_back().await;
+        let mut turn = self.line.turn().await;
+        turn.commit_group();
+        turn.session().write_back().await;
+    }
+
+    /// The same for a log that has grown large, when nobody writes just now; waits for nobody. For whoever stays, now
+    /// and then.
+    pub async fn tend(&self) {
+        if let Some(turn) = self.line.try_turn().filter(Turn::is_idle) {
+            turn.session().tend().await;
+        }
+    }
+
+    /// How often this store asked the database to make something durable: for measuring how many changes share a
+    /// commit.
+    pub fn commits(&self) -> u64 {
+        self.line.commits()
     }
 
     /// Holds all tables and indexes against each other: an index that lacks a row hides it from every question
     /// that goes by it. Reads the whole database.
     pub async fn check_integrity(&self) -> Result<(), StoreError> {
-        self.session.lock().await.check_integrity().await
+        self.reading().await.check_integrity().await
     }
 
     /// Begins to change one ledger: waits for its turn in this process, then for other processes.
     pub async fn begin(&self, ledger: u32) -> Result<Transaction<'_>, StoreError> {
-        Transaction::begin(self.session.lock().await, ledger).await
+        Transaction::begin(self.line.turn().await, ledger).await
     }
 
     /// The instance; none until it was inserted.
     pub async fn instance(&self) -> Result<Option<InstanceRow>, StoreError> {
-        self.session.lock().await.instance(INSTANCE_LEDGER).await
+        self.reading().await.instance(INSTANCE_LEDGER).await
     }
 
     /// All slots, by key id.
     pub async fn slots(&self) -> Result<Vec<SlotRow>, StoreError> {
-        self.session.lock().await.slots(INSTANCE_LEDGER).await
+        self.reading().await.slots(INSTANCE_LEDGER).await
     }
 
     /// The newest keyring.
     pub async fn keyring(&self) -> Result<Option<KeyringRow>, StoreError> {
-        self.session.lock().await.keyring(INSTANCE_LEDGER).await
+        self.reading().await.keyring(INSTANCE_LEDGER).await
     }
 
     /// The end of a ledger; none until it was inserted.
     pub async fn head(&self, ledger: u32) -> Result<Option<Head>, StoreError> {
-        self.session.lock().await.head(ledger).await
+        self.reading().await.head(ledger).await
     }
 
     /// Up to `limit` records from place `from` on, in order.
@@ -91,7 +141,7 @@ impl Store {
         from: u64,
         limit: u32,
     ) -> Result<Vec<RecordRow>, StoreError> {
-        self.session.lock().await.records(ledger, filter, from, limit).await
+        self.reading().await.records(ledger, filter, from, limit).await
     }
 
     /// The record with the highest place that is about just this: an empty id means about none.
@@ -101,7 +151,40 @@ impl Store {
         application_id: &str,
         collection_id: &str,
     ) -> Result<Option<RecordRow>, StoreError> {
-        self.session.lock().await.newest_record(ledger, application_id, collection_id).await
+        self.reading().await.newest_record(ledger, application_id, collection_id).await
+    }
+
+    /// The record at this place.
+    pub async fn record(&self, ledger: u32, seq: u64) -> Result<Option<RecordRow>, StoreError> {
+        self.reading().await.record(ledger, seq).await
+    }
+
+    /// The API key with this id, in one look with the newest record about it.
+    pub async fn key(&self, ledger: u32, id: &str) -> Result<Option<KeyFound>, StoreError> {
+        self.reading().await.key(ledger, id).await
+    }
+
+    /// Up to `limit` API keys whose id comes after `after`, by id.
+    pub async fn keys(
+        &self,
+        ledger: u32,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<KeyFound>, StoreError> {
+        self.reading().await.keys(ledger, after, limit).await
+    }
+
+    /// Notes when keys were last used; an older time than the one that is noted changes nothing. What is lost of
+    /// it is no harm: whoever calls may go on after an error.
+    pub async fn note_key_uses(&self, ledger: u32, uses: &[(String, i64)]) -> Result<(), StoreError> {
+        let mut change = self.begin(ledger).await?;
+        for (id, used_at) in uses {
+            change.note_key_use(id, *used_at).await?;
+        }
+        match change.commit().await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Refused(error) | CommitError::Unknown(error)) => Err(error),
+        }
     }
 
     /// Up to `limit` version counters after `after`, by application id and collection id, each with the version
@@ -112,17 +195,17 @@ impl Store {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<(String, String, u64)>, StoreError> {
-        self.session.lock().await.counters(ledger, after, limit).await
+        self.reading().await.counters(ledger, after, limit).await
     }
 
     /// Up to `limit` leaves from place `from` on, in order, each with its place.
     pub async fn leaves(&self, ledger: u32, from: u64, limit: u32) -> Result<Vec<(u64, Hash)>, StoreError> {
-        self.session.lock().await.leaves(ledger, from, limit).await
+        self.reading().await.leaves(ledger, from, limit).await
     }
 
     /// The live application with this id.
     pub async fn application(&self, ledger: u32, id: &str) -> Result<Option<ApplicationRow>, StoreError> {
-        self.session.lock().await.application(ledger, id).await
+        self.reading().await.application(ledger, id).await
     }
 
     /// Up to `limit` live applications whose id comes after `after`, by id.
@@ -132,7 +215,17 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<ApplicationRow>, StoreError> {
-        self.session.lock().await.applications(ledger, after, limit).await
+        self.reading().await.applications(ledger, after, limit).await
+    }
+
+    /// The application with this born id that was buried under this id.
+    pub async fn buried_application(
+        &self,
+        ledger: u32,
+        id: &str,
+        born: &str,
+    ) -> Result<Option<ApplicationRow>, StoreError> {
+        self.reading().await.buried_application(ledger, id, born).await
     }
 
     /// Up to `limit` applications, live or buried, whose born id comes after `after`, by born id: for verification.
@@ -142,27 +235,18 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<ApplicationRow>, StoreError> {
-        self.session.lock().await.every_application(ledger, after, limit).await
+        self.reading().await.every_application(ledger, after, limit).await
     }
 
-    /// The live collection with this id in the application with this born id, and its current version.
-    pub async fn current(
-        &self,
-        ledger: u32,
-        application: &str,
-        id: &str,
-    ) -> Result<Option<(CollectionRow, VersionRow)>, StoreError> {
-        self.session.lock().await.current(ledger, application, id).await
-    }
-
-    /// The same, without the values.
+    /// The live collection with this id in the application with this born id, and what may be shown of its
+    /// current version.
     pub async fn current_face(
         &self,
         ledger: u32,
         application: &str,
         id: &str,
     ) -> Result<Option<(CollectionRow, VersionFace)>, StoreError> {
-        self.session.lock().await.current_face(ledger, application, id).await
+        self.reading().await.current_face(ledger, application, id).await
     }
 
     /// The same collection, and what may be shown of one version of it; none when that version never was or
@@ -174,18 +258,19 @@ impl Store {
         id: &str,
         version: u64,
     ) -> Result<Option<(CollectionRow, Option<VersionFace>)>, StoreError> {
-        self.session.lock().await.version_face(ledger, application, id, version).await
+        self.reading().await.version_face(ledger, application, id, version).await
     }
 
-    /// The same collection, and one version of it; none when that version never was or is not kept.
-    pub async fn version(
+    /// The collection with this born id that was buried under this id in the application with its born id, and
+    /// what may be shown of the version it had.
+    pub async fn buried_collection(
         &self,
         ledger: u32,
         application: &str,
         id: &str,
-        version: u64,
-    ) -> Result<Option<(CollectionRow, Option<VersionRow>)>, StoreError> {
-        self.session.lock().await.version(ledger, application, id, version).await
+        born: &str,
+    ) -> Result<Option<(CollectionRow, Option<VersionFace>)>, StoreError> {
+        self.reading().await.buried_collection(ledger, application, id, born).await
     }
 
     /// Up to `limit` live collections of an application after `after`, by time of creation and id, each with
@@ -197,7 +282,7 @@ impl Store {
         after: Option<(i64, &str)>,
         limit: u32,
     ) -> Result<Vec<(CollectionRow, VersionFace)>, StoreError> {
-        self.session.lock().await.collections(ledger, application, after, limit).await
+        self.reading().await.collections(ledger, application, after, limit).await
     }
 
     /// Up to `limit` collections, live or buried, whose born id comes after `after`, by born id, each with
@@ -208,7 +293,7 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<(CollectionRow, Option<VersionFace>)>, StoreError> {
-        self.session.lock().await.every_collection(ledger, after, limit).await
+        self.reading().await.every_collection(ledger, after, limit).await
     }
 
     /// One version of the collection with this born id, be it live or buried.
@@ -218,17 +303,27 @@ impl Store {
         collection: &str,
         version: u64,
     ) -> Result<Option<VersionRow>, StoreError> {
-        self.session.lock().await.version_of(ledger, collection, version).await
+        self.reading().await.version_of(ledger, collection, version).await
     }
 
     /// All kept versions of the collection with this born id, oldest first, without their values.
     pub async fn versions(&self, ledger: u32, collection: &str) -> Result<Vec<VersionFace>, StoreError> {
-        self.session.lock().await.versions(ledger, collection).await
+        self.reading().await.versions(ledger, collection).await
+    }
+
+    async fn reading(&self) -> Reading<'_> {
+        if let Some(reader) = self.readers.lend().await {
+            return Reading::Beside(reader);
+        }
+        let mut turn = self.line.turn().await;
+        // On the one session there is, what was not committed would be seen.
+        turn.commit_group();
+        Reading::InTurn(turn)
     }
 }
 
 impl From<Session> for Store {
     fn from(session: Session) -> Self {
-        Self { session: Mutex::new(session) }
+        Self { readers: Readers::new(Vec::new()), line: Line::new(session) }
     }
 }

@@ -3,22 +3,25 @@
 //! unnoticed.
 
 use strongroom_ledger::tree::Frontier;
-use tokio::sync::MutexGuard;
 
+use crate::group::Turn;
 use crate::rows::{
-    ApplicationRow, CollectionRow, Head, InstanceRow, KeyringRow, RecordRow, SlotRow, VersionFace, VersionRow,
+    ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyRow, KeyringRow, RecordRow, SlotRow,
+    VersionFace, VersionRow,
 };
 use crate::session::{Failure, Session, StoreError};
 use crate::statements;
 use crate::value::{Value, values};
 
-/// A change of one ledger, alone in this process and, on one database file, in the world.
+/// A change of one ledger, alone in this process and, on one database file, in the world, until it is committed
+/// or dropped.
 ///
-/// Dropped without [`Transaction::commit`] it never happened, also when a future of it is dropped half way.
-/// After any of its methods answered with an error it is lost: all others answer [`StoreError::Abandoned`],
-/// and it cannot be committed.
+/// It may stand on what others did who wait for the same commit: what it reads is durable only when it is itself,
+/// or once it was dropped. Dropped without [`Transaction::commit`] it never happened, also when a future of it is
+/// dropped half way; the others are committed then. After any of its methods answered with an error it is lost:
+/// all others answer [`StoreError::Abandoned`], and it cannot be committed.
 pub struct Transaction<'a> {
-    session: MutexGuard<'a, Session>,
+    turn: Turn<'a>,
     ledger: u32,
     // Invariant: true from before each statement until its success was seen, so that neither an error that
     // the caller overlooked nor a dropped future is followed by a commit
@@ -28,26 +31,31 @@ pub struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(crate) async fn begin(session: MutexGuard<'a, Session>, ledger: u32) -> Result<Self, StoreError> {
-        // Ours before it has begun: when this future is dropped while it waits, the destructor still rolls
-        // back.
-        let transaction = Self { session, ledger, failed: false, ended: false };
-        transaction.session.begin().await?;
+    pub(crate) async fn begin(turn: Turn<'a>, ledger: u32) -> Result<Self, StoreError> {
+        // Ours before it has begun: when this future is dropped while it waits, the destructor still undoes it.
+        let mut transaction = Self { turn, ledger, failed: false, ended: false };
+        transaction.turn.enter().await?;
         Ok(transaction)
     }
 
-    /// Makes everything durable, and says so with the only token that proves it.
+    /// Makes everything durable, together with all others who are waiting, and says so with the only token that
+    /// proves it.
+    ///
+    /// When this future is dropped before it has answered, nobody knows whether the change was made; it is soon.
     pub async fn commit(mut self) -> Result<Committed, CommitError> {
         self.start().map_err(CommitError::Refused)?;
-        self.session.commit().await?;
+        let member = self.turn.join().await.map_err(CommitError::Refused)?;
         self.ended = true;
+        // The next in line may join.
+        drop(self);
+        member.outcome().await?;
         Ok(Committed(()))
     }
 
     /// The end of the ledger, which nobody moves before this change ends.
     pub async fn head(&mut self) -> Result<Option<Head>, StoreError> {
         self.start()?;
-        let head = self.session.head(self.ledger).await?;
+        let head = self.session().head(self.ledger).await?;
         Ok(self.done(head))
     }
 
@@ -58,43 +66,58 @@ impl<'a> Transaction<'a> {
         collection_id: &str,
     ) -> Result<Option<RecordRow>, StoreError> {
         self.start()?;
-        let record = self.session.newest_record(self.ledger, application_id, collection_id).await?;
+        let record = self.session().newest_record(self.ledger, application_id, collection_id).await?;
         Ok(self.done(record))
+    }
+
+    /// The record at this place.
+    pub async fn record(&mut self, seq: u64) -> Result<Option<RecordRow>, StoreError> {
+        self.start()?;
+        let record = self.session().record(self.ledger, seq).await?;
+        Ok(self.done(record))
+    }
+
+    /// The API key with this id, in one look with the newest record about it.
+    pub async fn key(&mut self, id: &str) -> Result<Option<KeyFound>, StoreError> {
+        self.start()?;
+        let key = self.session().key(self.ledger, id).await?;
+        Ok(self.done(key))
     }
 
     /// The instance, in ledger 0; none until it was inserted.
     pub async fn instance(&mut self) -> Result<Option<InstanceRow>, StoreError> {
         self.start()?;
-        let instance = self.session.instance(self.ledger).await?;
+        let instance = self.session().instance(self.ledger).await?;
         Ok(self.done(instance))
     }
 
     /// The live application with this id.
     pub async fn application(&mut self, id: &str) -> Result<Option<ApplicationRow>, StoreError> {
         self.start()?;
-        let application = self.session.application(self.ledger, id).await?;
+        let application = self.session().application(self.ledger, id).await?;
         Ok(self.done(application))
     }
 
-    /// The live collection with this id in the application with this born id, and its current version.
-    pub async fn current(
+    /// The application with this born id that was buried under this id.
+    pub async fn buried_application(
         &mut self,
-        application: &str,
         id: &str,
-    ) -> Result<Option<(CollectionRow, VersionRow)>, StoreError> {
+        born: &str,
+    ) -> Result<Option<ApplicationRow>, StoreError> {
         self.start()?;
-        let current = self.session.current(self.ledger, application, id).await?;
-        Ok(self.done(current))
+        let application = self.session().buried_application(self.ledger, id, born).await?;
+        Ok(self.done(application))
     }
 
-    /// The same, without the values.
+    /// The live collection with this id in the application with this born id, and what may be shown of its
+    /// current version.
     pub async fn current_face(
         &mut self,
         application: &str,
         id: &str,
     ) -> Result<Option<(CollectionRow, VersionFace)>, StoreError> {
         self.start()?;
-        let current = self.session.current_face(self.ledger, application, id).await?;
+        let current = self.session().current_face(self.ledger, application, id).await?;
         Ok(self.done(current))
     }
 
@@ -107,26 +130,27 @@ impl<'a> Transaction<'a> {
         version: u64,
     ) -> Result<Option<(CollectionRow, Option<VersionFace>)>, StoreError> {
         self.start()?;
-        let version = self.session.version_face(self.ledger, application, id, version).await?;
+        let version = self.session().version_face(self.ledger, application, id, version).await?;
         Ok(self.done(version))
     }
 
-    /// The same collection, and one version of it; none when that version never was or is not kept.
-    pub async fn version(
+    /// The collection with this born id that was buried under this id in the application with its born id, and
+    /// what may be shown of the version it had.
+    pub async fn buried_collection(
         &mut self,
         application: &str,
         id: &str,
-        version: u64,
-    ) -> Result<Option<(CollectionRow, Option<VersionRow>)>, StoreError> {
+        born: &str,
+    ) -> Result<Option<(CollectionRow, Option<VersionFace>)>, StoreError> {
         self.start()?;
-        let version = self.session.version(self.ledger, application, id, version).await?;
-        Ok(self.done(version))
+        let tombstone = self.session().buried_collection(self.ledger, application, id, born).await?;
+        Ok(self.done(tombstone))
     }
 
     /// All kept versions of the collection with this born id, oldest first, without their values.
     pub async fn versions(&mut self, collection: &str) -> Result<Vec<VersionFace>, StoreError> {
         self.start()?;
-        let versions = self.session.versions(self.ledger, collection).await?;
+        let versions = self.session().versions(self.ledger, collection).await?;
         Ok(self.done(versions))
     }
 
@@ -164,7 +188,7 @@ impl<'a> Transaction<'a> {
     /// [`ChangeError::Moved`] when the ledger does not end where this record begins, or belongs to another
     /// generation.
     pub async fn append(&mut self, record: &RecordRow, frontier: &Frontier) -> Result<(), ChangeError> {
-        let RecordRow { seq, time, application_id, collection_id, generation, leaf, sealed } = record;
+        let RecordRow { seq, time, application_id, collection_id, key_id, generation, leaf, sealed } = record;
         if seq.checked_add(1) != Some(frontier.size()) {
             self.failed = true;
             return Err(ChangeError::Moved);
@@ -175,6 +199,7 @@ impl<'a> Transaction<'a> {
             *time,
             application_id.as_str(),
             collection_id.as_str(),
+            key_id.as_str(),
             generation.to_string(),
             leaf.0.as_slice(),
             sealed.as_slice(),
@@ -189,6 +214,35 @@ impl<'a> Transaction<'a> {
             1 => Ok(()),
             _ => self.fail(ChangeError::Moved),
         }
+    }
+
+    /// Says that the delivery at one place was ended by the record at another. [`ChangeError::Exists`] when it has
+    /// ended already.
+    pub async fn insert_run_end(&mut self, delivery: u64, record: u64) -> Result<(), ChangeError> {
+        self.insert(statements::INSERT_RUN_END, values![self.ledger, delivery, record]).await
+    }
+
+    /// Inserts an API key.
+    pub async fn insert_key(&mut self, row: &KeyRow) -> Result<(), ChangeError> {
+        let KeyRow { id, epoch, sealed } = row;
+        let values = values![self.ledger, id.as_str(), *epoch, sealed.as_slice()];
+        self.insert(statements::INSERT_KEY, values).await
+    }
+
+    /// Replaces an API key, if it is still at epoch `expected`.
+    pub async fn revise_key(&mut self, row: &KeyRow, expected: u64) -> Result<(), ChangeError> {
+        let KeyRow { id, epoch, sealed } = row;
+        let values = values![self.ledger, id.as_str(), expected, *epoch, sealed.as_slice()];
+        self.change_one(statements::REVISE_KEY, values, statements::KEY_REVISION, id).await
+    }
+
+    /// Notes a use of an API key, unless a later one is noted.
+    pub(crate) async fn note_key_use(&mut self, id: &str, used_at: i64) -> Result<(), StoreError> {
+        self.start()?;
+        let noted =
+            self.session().execute(statements::NOTE_KEY_USE, values![self.ledger, id, used_at]).await?;
+        self.done(noted);
+        Ok(())
     }
 
     /// Inserts an application. [`ChangeError::Exists`] when a live one has its id.
@@ -207,6 +261,21 @@ impl<'a> Transaction<'a> {
         self.insert(statements::INSERT_APPLICATION, values).await
     }
 
+    /// Gives a live application another face.
+    pub async fn update_application(
+        &mut self,
+        id: &str,
+        born: &str,
+        updated_at: i64,
+        face: &[u8],
+    ) -> Result<(), ChangeError> {
+        let values = values![self.ledger, id, born, updated_at, face];
+        match self.execute(statements::UPDATE_APPLICATION, values).await? {
+            1 => Ok(()),
+            _ => self.fail(ChangeError::Gone),
+        }
+    }
+
     /// Turns a live application into a tombstone, with the face of one; its id is free at once. Its collections
     /// stay as they are: they are found through it only.
     pub async fn bury_application(
@@ -218,6 +287,22 @@ impl<'a> Transaction<'a> {
     ) -> Result<(), ChangeError> {
         let values = values![self.ledger, id, born, deleted_at, face];
         match self.execute(statements::BURY_APPLICATION, values).await? {
+            1 => Ok(()),
+            _ => self.fail(ChangeError::Gone),
+        }
+    }
+
+    /// Turns a tombstone into a live application again, with the face of one. [`ChangeError::Exists`] when another
+    /// one has its id by now.
+    pub async fn unbury_application(
+        &mut self,
+        id: &str,
+        born: &str,
+        updated_at: i64,
+        face: &[u8],
+    ) -> Result<(), ChangeError> {
+        let values = values![self.ledger, id, born, updated_at, face];
+        match self.execute(statements::UNBURY_APPLICATION, values).await? {
             1 => Ok(()),
             _ => self.fail(ChangeError::Gone),
         }
@@ -264,7 +349,7 @@ impl<'a> Transaction<'a> {
             row.wrapped_key.as_slice(),
             row.manifest.as_slice(),
         ];
-        self.change_collection(statements::UPDATE_COLLECTION, &row.born, values).await
+        self.change_one(statements::UPDATE_COLLECTION, values, statements::LIVE_EPOCH, &row.born).await
     }
 
     /// Turns a live collection into a tombstone, if it is still at `expected_epoch`; its id is free at once.
@@ -278,7 +363,20 @@ impl<'a> Transaction<'a> {
     ) -> Result<(), ChangeError> {
         let epoch = expected_epoch.saturating_add(1);
         let values = values![self.ledger, born, expected_epoch, deleted_at, epoch, manifest];
-        self.change_collection(statements::BURY_COLLECTION, born, values).await
+        self.change_one(statements::BURY_COLLECTION, values, statements::LIVE_EPOCH, born).await
+    }
+
+    /// Turns a tombstone into a live collection again, if it is still at `expected_epoch`: takes the time, the
+    /// epoch and the manifest from `row`. [`ChangeError::Exists`] when another one has its id by now.
+    pub async fn unbury_collection(
+        &mut self,
+        row: &CollectionRow,
+        expected_epoch: u64,
+    ) -> Result<(), ChangeError> {
+        let CollectionRow { born, updated_at, epoch, manifest, .. } = row;
+        let values =
+            values![self.ledger, born.as_str(), expected_epoch, *updated_at, *epoch, manifest.as_slice()];
+        self.change_one(statements::UNBURY_COLLECTION, values, statements::BURIED_EPOCH, born).await
     }
 
     /// Inserts a version of the collection with this born id.
@@ -315,25 +413,27 @@ impl<'a> Transaction<'a> {
     ) -> Result<u64, ChangeError> {
         self.start()?;
         let values = values![self.ledger, application_id, collection_id];
-        let mut rows = self.session.query(statements::NEXT_VERSION, values).await?;
+        let mut rows = self.session().query(statements::NEXT_VERSION, values).await?;
         let row = rows.first_mut().ok_or_else(|| StoreError::damaged("a version counter gives no number"))?;
         let version = row.count()?;
         Ok(self.done(version))
     }
 
-    /// Carries out a statement on one live collection, and says what is there instead when it met none.
-    async fn change_collection(
+    /// Carries out a statement on one row at the count that it expects, and says what is there instead when it met
+    /// none: `present` looks for the row at any count.
+    async fn change_one(
         &mut self,
         sql: &str,
-        born: &str,
         values: Vec<Value>,
+        present: &str,
+        id: &str,
     ) -> Result<(), ChangeError> {
         if self.execute(sql, values).await? == 1 {
             return Ok(());
         }
         self.start()?;
-        let live = self.session.query(statements::LIVE_EPOCH, values![self.ledger, born]).await?;
-        Err(if live.is_empty() { ChangeError::Gone } else { ChangeError::Moved })
+        let found = self.session().query(present, values![self.ledger, id]).await?;
+        Err(if found.is_empty() { ChangeError::Gone } else { ChangeError::Moved })
     }
 
     async fn insert(&mut self, sql: &str, values: Vec<Value>) -> Result<(), ChangeError> {
@@ -347,8 +447,12 @@ impl<'a> Transaction<'a> {
 
     async fn execute(&mut self, sql: &str, values: Vec<Value>) -> Result<u64, ChangeError> {
         self.start()?;
-        let rows = self.session.execute(sql, values).await?;
+        let rows = self.session().execute(sql, values).await?;
         Ok(self.done(rows))
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        self.turn.session()
     }
 
     fn start(&mut self) -> Result<(), StoreError> {
@@ -373,7 +477,7 @@ impl<'a> Transaction<'a> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.session.roll_back();
+            self.turn.undo();
         }
     }
 }
@@ -410,7 +514,7 @@ impl From<Failure> for ChangeError {
 }
 
 /// Why a change was not committed, or is not known to be.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum CommitError {
     /// Nothing of it was written.
     #[error("the change was not made")]

@@ -39,7 +39,25 @@ const ONCE: &[&str] = &[
     "zeroize",
 ];
 
+/// What the program without the feature `serve` has no part of. Its one cipher crate is TLS's.
+const NOT_IN_SLIM: &[&str] = &[
+    "argon2",
+    "axum",
+    "hyper",
+    "libsqlite3-sys",
+    "rcgen",
+    "rusqlite",
+    "strongroom-custody",
+    "strongroom-seal",
+    "strongroom-server",
+    "strongroom-store",
+    "tokio",
+    "tokio-rustls",
+    "tower",
+];
+
 const MOST_CRATES: usize = 250;
+const MOST_CRATES_IN_SLIM: usize = 115;
 
 pub(super) fn turned_away(repository: &Repository) -> Vec<String> {
     let names: BTreeSet<&str> = repository.built.iter().map(|built| built.name.as_str()).collect();
@@ -65,11 +83,25 @@ fn versions_of<'a>(tree: &'a BTreeSet<Built>, name: &str) -> impl Iterator<Item 
 }
 
 pub(super) fn size(repository: &Repository) -> Vec<String> {
-    let count = repository.shipped.len();
-    if count <= MOST_CRATES {
+    at_most(MOST_CRATES, &repository.shipped, "strongroom-cli")
+}
+
+pub(super) fn size_of_slim(repository: &Repository) -> Vec<String> {
+    at_most(MOST_CRATES_IN_SLIM, &repository.slim, "strongroom-cli --no-default-features")
+}
+
+fn at_most(most: usize, tree: &BTreeSet<Built>, what: &str) -> Vec<String> {
+    let count = tree.len();
+    if count <= most {
         return Vec::new();
     }
-    vec![format!("strongroom-cli is built from {count} crates: turn default features off, or a crate away")]
+    vec![format!("{what} is built from {count} crates: turn default features off, or a crate away")]
+}
+
+pub(super) fn strangers_in_slim(repository: &Repository) -> Vec<String> {
+    let found = NOT_IN_SLIM.iter().filter(|name| versions_of(&repository.slim, name).next().is_some());
+    let asked = "cargo tree -p strongroom-cli --no-default-features -e normal -i";
+    found.map(|name| format!("{name} is in the slim program; `{asked} {name}` says for whom")).collect()
 }
 
 #[cfg(test)]
@@ -103,13 +135,31 @@ mod tests {
 
     #[test]
     fn one_crate_too_many_is_seen() {
-        let check = |count: usize, expected: usize| {
-            let shipped =
-                (0..count).map(|number| Built { name: format!("c{number}"), version: "1.0.0".to_owned() });
-            let repository = Repository { shipped: shipped.collect(), ..Repository::default() };
-            assert_eq!(size(&repository).len(), expected, "{count}");
+        let crates = |count: usize| -> BTreeSet<Built> {
+            let numbered = |number| Built { name: format!("c{number}"), version: "1.0.0".to_owned() };
+            (0..count).map(numbered).collect()
         };
-        check(MOST_CRATES, 0);
-        check(MOST_CRATES + 1, 1);
+        let check = |count: usize, expected: (usize, usize)| {
+            let repository =
+                Repository { shipped: crates(count), slim: crates(count), ..Repository::default() };
+            assert_eq!((size(&repository).len(), size_of_slim(&repository).len()), expected, "{count}");
+        };
+        check(MOST_CRATES_IN_SLIM, (0, 0));
+        check(MOST_CRATES_IN_SLIM + 1, (0, 1));
+        check(MOST_CRATES, (0, 1));
+        check(MOST_CRATES + 1, (1, 1));
+    }
+
+    #[test]
+    fn what_the_slim_program_has_no_part_of_is_seen() {
+        let check = |name: &str, expected: usize| {
+            let repository = Repository { slim: tree(&[(name, "1.0.0")]), ..Repository::default() };
+            assert_eq!(strangers_in_slim(&repository).len(), expected, "{name}");
+        };
+        check("strongroom-client", 0);
+        check("aws-lc-rs", 0);
+        check("strongroom-seal", 1);
+        check("tokio", 1);
+        check("rusqlite", 1);
     }
 }

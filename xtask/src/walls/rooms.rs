@@ -25,9 +25,18 @@ const ROOMS: &[Room] = &[
     Room {
         name: "server",
         ours: &["secrets", "custody"],
-        heavy: &["axum", "hyper", "hyper-util", "tower", "tower-http", "rcgen"],
+        heavy: &[
+            "axum",
+            "http-body-util",
+            "hyper",
+            "hyper-util",
+            "rcgen",
+            "tokio-rustls",
+            "tower",
+            "tower-http",
+        ],
     },
-    Room { name: "client", ours: &["secrets"], heavy: &["ureq"] },
+    Room { name: "client", ours: &["secrets"], heavy: &["ureq", "rustls-platform-verifier"] },
     Room { name: "run", ours: &["secrets"], heavy: &["nix", "signal-hook", "landlock"] },
     Room {
         name: "cli",

@@ -1,60 +1,66 @@
 //! `apps`: the applications that collections belong to.
 
 use anyhow::Result;
-use strongroom_custody::{Application, List, Manage, NewApplication};
-use strongroom_secrets::ApplicationId;
+use strongroom_secrets::{Application, ApplicationId};
 
 use crate::arguments::{Apps, Output};
-use crate::open;
-use crate::outcome::confirm;
-use crate::output::{Items, print_facts, print_json, print_table, to_the_second};
-use crate::settings::{Settings, now};
+use crate::outcome::{Usage, confirm};
+use crate::output::{print_facts, print_items, print_json, print_table, to_the_second};
+use crate::settings::Settings;
+use crate::strongroom::with;
 
-pub(super) async fn act(settings: &Settings<'_>, apps: Apps) -> Result<()> {
+pub(super) fn act(settings: &Settings<'_>, apps: Apps) -> Result<()> {
     match apps {
         Apps::Create { id, name, description } => {
             let id = ApplicationId::parse(&id)?;
-            let access = open::caller().access::<Manage>(&id);
-            let new = NewApplication { name, description: description.unwrap_or_default() };
-            let application = open::with(settings, async |custodian| {
-                Ok(custodian.create_application(&access, new, now()).await?)
-            })
-            .await?;
+            let application =
+                with(settings, |strongroom| strongroom.create_application(&id, name, description))?;
             eprintln!("created application {id}");
             say(settings, &application)
         }
-        Apps::List => {
-            let access = open::caller().everywhere::<List>();
-            let items =
-                open::with(settings, async |custodian| Ok(custodian.list_applications(&access).await?))
-                    .await?;
-            match settings.output {
-                Output::Json => print_json(&Items { items }),
-                Output::Table => {
-                    let row = |app: &Application| {
-                        vec![app.id.clone(), app.name.clone(), to_the_second(app.created_at)]
-                    };
-                    print_table(&["id", "name", "created"], items.iter().map(row).collect())
-                }
-            }
-        }
+        Apps::List => list(settings),
         Apps::Get { id } => {
             let id = ApplicationId::parse(&id)?;
-            let access = open::caller().access::<List>(&id);
+            let application = with(settings, |strongroom| strongroom.get_application(&id))?;
+            say(settings, &application)
+        }
+        Apps::Update { id, name, description } => {
+            let id = ApplicationId::parse(&id)?;
+            if name.is_none() && description.is_none() {
+                return Err(Usage::from("nothing to change: give --name or --description").into());
+            }
             let application =
-                open::with(settings, async |custodian| Ok(custodian.get_application(&access).await?)).await?;
+                with(settings, |strongroom| strongroom.update_application(&id, name, description))?;
+            eprintln!("updated application {id}");
             say(settings, &application)
         }
         Apps::Delete { id, yes } => {
             let id = ApplicationId::parse(&id)?;
-            open::with(settings, async |custodian| {
-                custodian.get_application(&open::caller().access::<List>(&id)).await?;
+            with(settings, |strongroom| {
+                strongroom.get_application(&id)?;
                 confirm(yes, &format!("Delete application {id} with all its secrets collections?"))?;
-                Ok(custodian.delete_application(&open::caller().access::<Manage>(&id), now()).await?)
-            })
-            .await?;
+                strongroom.delete_application(&id)
+            })?;
             eprintln!("deleted application {id} with its secrets collections; the id is free");
             Ok(())
+        }
+        Apps::Restore { id } => {
+            let id = ApplicationId::parse(&id)?;
+            let application = with(settings, |strongroom| strongroom.restore_application(&id))?;
+            eprintln!("restored application {id} with its secrets collections");
+            say(settings, &application)
+        }
+    }
+}
+
+fn list(settings: &Settings<'_>) -> Result<()> {
+    let items = with(settings, |strongroom| strongroom.list_applications())?;
+    match settings.output {
+        Output::Json => print_items(items),
+        Output::Table => {
+            let row =
+                |app: &Application| vec![app.id.clone(), app.name.clone(), to_the_second(app.created_at)];
+            print_table(&["id", "name", "created"], items.iter().map(row).collect())
         }
     }
 }

@@ -1,50 +1,20 @@
-//! `audit`: the ledger, read and verified.
+//! `audit list`: the ledger, read. How it is verified is `verify`.
 
 use anyhow::Result;
-use strongroom_custody::{Audit as AuditAction, AuditEntry, AuditFilter, Verified, VerifyError};
-use strongroom_ledger::verify::Finding;
-use strongroom_run::Ending;
-use strongroom_secrets::{ApplicationId, CollectionId};
+use strongroom_secrets::{ApplicationId, AuditEntry, CollectionId};
 
-use super::DONE;
-use crate::arguments::{Audit, Output};
-use crate::open;
-use crate::outcome::sentence;
-use crate::output::{Items, print_facts, print_json, print_table, to_the_second};
+use crate::arguments::Output;
+use crate::output::{print_items, print_table, to_the_second};
 use crate::settings::Settings;
+use crate::strongroom::with;
 
-const ALTERED: Ending = Ending::Exited(3);
-const TRUNCATED: Ending = Ending::Exited(4);
-
-/// What hashes alone can say.
-const UNAUTHENTICATED: &str = "consistent, not authenticated: whoever can write the data can also make this";
-
-pub(super) async fn act(settings: &Settings<'_>, audit: Audit) -> Result<Ending> {
-    match audit {
-        Audit::List { app, collection } => list(settings, app, collection).await.map(|()| DONE),
-        Audit::Verify { without_key } => verify(settings, without_key).await,
-    }
-}
-
-async fn list(settings: &Settings<'_>, app: Option<String>, collection: Option<String>) -> Result<()> {
-    let application = app.as_deref().map(ApplicationId::parse).transpose()?;
-    let collection = collection.as_deref().map(CollectionId::parse).transpose()?;
-    let filter = AuditFilter { application: application.as_ref(), collection: collection.as_ref() };
-    let access = open::caller().everywhere::<AuditAction>();
-    let items = open::with(settings, async |custodian| {
-        let mut items = Vec::new();
-        let mut from = Some(0);
-        while let Some(seq) = from {
-            let page = custodian.records(&access, filter, seq).await?;
-            items.extend(page.entries);
-            from = page.next;
-        }
-        Ok(items)
-    })
-    .await?;
+pub(super) fn list(settings: &Settings<'_>, app: Option<String>, collection: Option<String>) -> Result<()> {
+    let app = app.as_deref().map(ApplicationId::parse).transpose()?;
+    let id = collection.as_deref().map(CollectionId::parse).transpose()?;
+    let items = with(settings, |strongroom| strongroom.records(app.as_ref(), id.as_ref()))?;
     match settings.output {
-        Output::Json => print_json(&Items { items }),
-        Output::Table => print_entries(&items, application.is_some()),
+        Output::Json => print_items(items),
+        Output::Table => print_entries(&items, app.is_some()),
     }
 }
 
@@ -55,7 +25,8 @@ fn print_entries(items: &[AuditEntry], of_one_application: bool) -> Result<()> {
     header.extend((!all_ok).then_some("result"));
     header.push("subject");
     let row = |entry: &AuditEntry| {
-        let actor = entry.actor.strip_prefix("embedded/").unwrap_or(&entry.actor).to_owned();
+        let actor = ["embedded/", "key/"].iter().find_map(|kind| entry.actor.strip_prefix(kind));
+        let actor = actor.unwrap_or(&entry.actor).to_owned();
         let mut row = vec![entry.seq.to_string(), to_the_second(entry.time), actor, entry.action.clone()];
         row.extend((!all_ok).then(|| entry.result.clone()));
         row.push(subject(entry, of_one_application));
@@ -72,54 +43,4 @@ fn subject(entry: &AuditEntry, of_one_application: bool) -> String {
         None => id.clone(),
     });
     [application, collection.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("/")
-}
-
-async fn verify(settings: &Settings<'_>, without_key: bool) -> Result<Ending> {
-    let verified = if without_key {
-        open::with_store(settings, strongroom_custody::verify).await?
-    } else {
-        let access = open::caller().everywhere::<AuditAction>();
-        open::with(settings, async |custodian| Ok(custodian.verify(&access).await)).await?
-    };
-    match verified {
-        Ok(verified) => say(settings, &verified, without_key).map(|()| DONE),
-        Err(VerifyError::Fault(fault)) => Err(fault.into()),
-        Err(found) => {
-            let ending = ending(&found);
-            eprintln!("strongroom: {}", sentence(&found.into()));
-            Ok(ending)
-        }
-    }
-}
-
-fn ending(found: &VerifyError) -> Ending {
-    match found {
-        VerifyError::Finding(Finding::Truncated { .. }) | VerifyError::Unrecorded { .. } => TRUNCATED,
-        VerifyError::Finding(_)
-        | VerifyError::Application { .. }
-        | VerifyError::Collection { .. }
-        | VerifyError::Version { .. }
-        | VerifyError::Counter { .. }
-        | VerifyError::Removed { .. } => ALTERED,
-        VerifyError::Fault(_) => Ending::Exited(1),
-    }
-}
-
-fn say(settings: &Settings<'_>, verified: &Verified, without_key: bool) -> Result<()> {
-    match settings.output {
-        Output::Json => print_json(verified),
-        Output::Table => {
-            // Nobody could have opened a record, or held anything against one: those counts would be idle zeros.
-            let with_key = |count: u64| if without_key { String::new() } else { count.to_string() };
-            let ledger = if without_key { UNAUTHENTICATED } else { "in order" };
-            print_facts(&[
-                ("ledger", ledger.to_owned()),
-                ("records", verified.records.to_string()),
-                ("opened", with_key(verified.opened)),
-                ("applications", with_key(verified.applications)),
-                ("collections", with_key(verified.collections)),
-                ("root", verified.root.clone()),
-            ])
-        }
-    }
 }

@@ -10,18 +10,23 @@ use strongroom_secrets::Limits;
 use strongroom_store::{OpenError, Store};
 
 use crate::arguments::{Init, Output};
-use crate::open;
+use crate::embedded::{self, block_on};
 use crate::output::{print_facts, print_json, quoted};
-use crate::settings::{Settings, Source, now};
+use crate::settings::{Data, Settings, Source, now, uid};
 
-pub(super) async fn act(settings: &Settings<'_>, init: Init) -> Result<()> {
+pub(super) fn act(settings: &Settings<'_>, init: Init) -> Result<()> {
+    block_on(found_or_adopt(settings, &settings.data()?, init))?
+}
+
+async fn found_or_adopt(settings: &Settings<'_>, data: &Data, init: Init) -> Result<()> {
     let limits = init.limits.as_deref().map(Limits::parse).transpose()?;
     let given = init.root_key.as_deref().map(|text| Source::parse(text, &settings.environment.directory));
-    let given = given.transpose().context("--root-key is refused")?.or_else(|| settings.root_key.clone());
-    match Store::open(&settings.data).await {
+    let given = given.transpose().context("--root-key is refused")?.or_else(|| data.root_key.clone());
+    let data = &Data { root_key: given, folder: data.folder.clone() };
+    match Store::open(&data.folder).await {
         Ok(store) => {
             if Custodian::sources(&store).await?.is_some() {
-                return adopt(settings, store, given, limits).await;
+                return adopt(settings, data, store, limits).await;
             }
             store.close().await;
         }
@@ -29,24 +34,19 @@ pub(super) async fn act(settings: &Settings<'_>, init: Init) -> Result<()> {
         Err(OpenError::Missing { .. } | OpenError::OtherOwner { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    found(settings, given, limits).await
+    found(settings, data, limits).await
 }
 
-async fn adopt(
-    settings: &Settings<'_>,
-    store: Store,
-    given: Option<Source>,
-    limits: Option<Limits>,
-) -> Result<()> {
+async fn adopt(settings: &Settings<'_>, data: &Data, store: Store, limits: Option<Limits>) -> Result<()> {
     let noted = Custodian::sources(&store).await?.unwrap_or_default();
-    let settings = &Settings { root_key: given, data: settings.data.clone(), ..*settings };
-    let key = open::root_key(settings, &noted)?;
+    let key = embedded::root_key(data, &noted)?;
     let custodian = Custodian::unlock(store, &key).await?;
-    say_adopted(settings, custodian, &noted, limits).await
+    say_adopted(settings, data, custodian, &noted, limits).await
 }
 
 async fn say_adopted(
     settings: &Settings<'_>,
+    data: &Data,
     custodian: Custodian,
     noted: &[String],
     limits: Option<Limits>,
@@ -61,34 +61,34 @@ async fn say_adopted(
     }
     eprintln!("adopted the strongroom that is there");
     let noted = noted.first().map_or("", String::as_str);
-    let used = settings.root_key.as_ref().map_or(Ok(noted.to_owned()), Source::text)?;
+    let used = data.root_key.as_ref().map_or(Ok(noted.to_owned()), Source::text)?;
     if used != noted {
         eprintln!("the root key is noted to be {noted}, and that stays so; for the one you named, set:");
         eprintln!("  STRONGROOM_ROOT_KEY={}", quoted(&used));
     }
-    finish(settings, custodian, &used).await
+    finish(settings, data, custodian, &used).await
 }
 
 /// The key comes first. It must be durable before anything is sealed under it, for the other order could lose it for
 /// good; and if its place is refused, no data folder is made.
-async fn found(settings: &Settings<'_>, given: Option<Source>, limits: Option<Limits>) -> Result<()> {
+async fn found(settings: &Settings<'_>, data: &Data, limits: Option<Limits>) -> Result<()> {
     let instance = Custodian::new_instance_id()?;
-    let source = given.clone().map_or_else(|| settings.default_root_key(&instance), Ok)?;
+    let source = data.root_key.clone().map_or_else(|| Source::default_of(&instance), Ok)?;
     let noted = source.text()?;
-    let key = make_or_read(settings, &source)?;
-    let store = match Store::create(&settings.data).await {
+    let key = make_or_read(data, &source)?;
+    let store = match Store::create(&data.folder).await {
         Ok(store) => store,
         Err(error) => {
-            take_back(&source, given.as_ref())?;
+            take_back(&source, data.root_key.as_ref())?;
             return Err(error.into());
         }
     };
     let setup =
         Setup { instance: &instance, slot: &key, source: &noted, limits: limits.unwrap_or(Limits::DEFAULT) };
-    let store = match Custodian::found(store, &open::caller(), setup, now()).await {
+    let store = match Custodian::found(store, &embedded::caller(), setup, now()).await {
         Ok(custodian) => {
             eprintln!("{MADE}");
-            return finish(settings, custodian, &noted).await;
+            return finish(settings, data, custodian, &noted).await;
         }
         Err(FoundError::Exists(store)) => *store,
         // Nobody knows then whether it was begun under this key: the key stays.
@@ -96,10 +96,10 @@ async fn found(settings: &Settings<'_>, given: Option<Source>, limits: Option<Li
     };
     let sources = Custodian::sources(&store).await?.unwrap_or_default();
     match Custodian::unlock(store, &key).await {
-        Ok(custodian) => say_adopted(settings, custodian, &sources, limits).await,
+        Ok(custodian) => say_adopted(settings, data, custodian, &sources, limits).await,
         Err(UnlockError::OtherKey { .. }) => {
-            take_back(&source, given.as_ref())?;
-            adopt(settings, open::store(settings).await?, given, limits).await
+            take_back(&source, data.root_key.as_ref())?;
+            adopt(settings, data, embedded::store(data).await?, limits).await
         }
         Err(error) => Err(error.into()),
     }
@@ -108,12 +108,10 @@ async fn found(settings: &Settings<'_>, given: Option<Source>, limits: Option<Li
 const MADE: &str = "made a strongroom; keep a copy of the root key in a safe place, nothing opens without it";
 
 /// A file that is there and holds a root key is used: an init that was interrupted can be repeated.
-fn make_or_read(settings: &Settings<'_>, source: &Source) -> Result<SlotKey> {
-    match keyfile::create(source.path(), &settings.data) {
+fn make_or_read(data: &Data, source: &Source) -> Result<SlotKey> {
+    match keyfile::create(source.path(), &data.folder) {
         Ok(key) => Ok(key),
-        Err(keyfile::CreateError::Exists { .. }) => {
-            Ok(keyfile::read(source.path(), &settings.data, open::uid())?)
-        }
+        Err(keyfile::CreateError::Exists { .. }) => Ok(keyfile::read(source.path(), &data.folder, uid())?),
         Err(error) => Err(error.into()),
     }
 }
@@ -127,8 +125,8 @@ fn take_back(source: &Source, given: Option<&Source>) -> Result<()> {
     fs::remove_file(source.path()).context("the new root key, which opens nothing, cannot be removed")
 }
 
-async fn finish(settings: &Settings<'_>, custodian: Custodian, source: &str) -> Result<()> {
-    let data = settings.data.display().to_string();
+async fn finish(settings: &Settings<'_>, data: &Data, custodian: Custodian, source: &str) -> Result<()> {
+    let data = data.folder.display().to_string();
     let (instance, limits) = (custodian.instance().to_owned(), custodian.limits().to_string());
     custodian.finish().await;
     match settings.output {

@@ -5,30 +5,31 @@ mod folder;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use strongroom_custody::List;
 use strongroom_run::{Ending, Program, Streams};
 use strongroom_secrets::{ApplicationId, CollectionId};
 use strongroom_store::{OpenError, Store};
 
 use self::folder::{Folder, KEY_FILE};
 use super::DONE;
-use crate::arguments::{Arguments, Command, Everywhere, Output, Quickstart};
-use crate::open::{self, block_on};
+use crate::arguments::{Arguments, Command, Quickstart};
+use crate::embedded::{Embedded, block_on};
 use crate::outcome::{Usage, confirm, sentence};
 use crate::output::{quoted, say};
-use crate::settings::{Environment, Settings};
+use crate::settings::{Data, Environment, Settings};
+use crate::strongroom::present;
 
 const APP: &str = "quickstart";
 const COLLECTION: &str = "my-secrets-collection";
 
-pub(super) fn act(typed: &Quickstart, environment: &Environment, data_given: bool) -> Result<Ending> {
-    if data_given {
-        return Err(
-            Usage("quickstart makes a data folder of its own; give it a folder instead of --data").into()
-        );
+pub(super) fn act(settings: &Settings<'_>, typed: &Quickstart) -> Result<Ending> {
+    if settings.names_a_strongroom() {
+        return Err(Usage::from(
+            "quickstart makes a data folder of its own; give it a folder instead of --data or --server",
+        )
+        .into());
     }
     let folder = Folder::parse(&typed.dir)?;
-    let story = Story { folder, environment: environment.without_settings() };
+    let story = Story { folder, environment: settings.environment.without_settings() };
     if typed.clean { story.clean(typed.yes) } else { story.tell() }
 }
 
@@ -104,21 +105,27 @@ impl Story {
 
     /// What there is of the application and the collection.
     fn there(&self) -> Result<There> {
-        let access = open::caller().access::<List>(&ApplicationId::parse(APP)?);
-        let id = CollectionId::parse(COLLECTION)?;
-        block_on(open::with(&self.settings()?, async |custodian| {
-            let application = open::present(custodian.get_application(&access).await)?;
-            let collection = open::present(custodian.get(&access, &id, None).await)?;
+        let (app, id) = (ApplicationId::parse(APP)?, CollectionId::parse(COLLECTION)?);
+        self.with(|strongroom| {
+            let application = present(strongroom.get_application(&app))?;
+            let collection = present(strongroom.get(&app, &id, None))?;
             Ok(There {
                 application: application.is_ok(),
                 version: collection.ok().map(|(_, version)| version),
             })
-        }))?
+        })
     }
 
-    fn settings(&self) -> Result<Settings<'_>> {
-        let data = Some(self.folder.join("data"));
-        Settings::new(&Everywhere { data, output: Output::Table, verbose: 0 }, &self.environment, true)
+    /// Opens the strongroom there, looks at it, and lets it go.
+    fn with<T>(&self, look: impl FnOnce(&Embedded) -> Result<T>) -> Result<T> {
+        let strongroom = Embedded::open(&self.data()?)?;
+        let looked = look(&strongroom);
+        strongroom.finish();
+        looked
+    }
+
+    fn data(&self) -> Result<Data> {
+        Data::new(Some(&self.folder.join("data")), &self.environment)
     }
 
     /// Prints an ordinary command and does it.
@@ -137,7 +144,7 @@ impl Story {
         let arguments = Arguments::try_parse_from(line)?;
         match arguments.command {
             Command::Run(run) => {
-                let settings = Settings::new(&arguments.everywhere, &self.environment, true)?;
+                let settings = Settings::new(&arguments.everywhere, &self.environment);
                 super::run::act(&settings, run, Streams::look().through_pipes())
             }
             _ => super::act(arguments, &self.environment),
@@ -173,7 +180,7 @@ impl Story {
     fn clean(&self, yes: bool) -> Result<Ending> {
         self.folder.check()?;
         let shown = self.folder.path().display();
-        match block_on(self.foreign())? {
+        match self.foreign() {
             Ok(foreign) if foreign.is_empty() => {}
             Ok(foreign) => {
                 confirm(
@@ -192,24 +199,21 @@ impl Story {
     }
 
     /// What the strongroom there holds that is not the example's.
-    async fn foreign(&self) -> Result<Vec<String>> {
-        let settings = self.settings()?;
-        match Store::open(&settings.data).await {
+    fn foreign(&self) -> Result<Vec<String>> {
+        match block_on(Store::open(&self.data()?.folder))? {
             Err(OpenError::Missing { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(error.into()),
-            Ok(store) => store.close().await,
+            Ok(store) => block_on(store.close())?,
         }
-        open::with(&settings, async |custodian| {
-            let applications = custodian.list_applications(&open::caller().everywhere::<List>()).await?;
+        let (app, id) = (ApplicationId::parse(APP)?, CollectionId::parse(COLLECTION)?);
+        self.with(|strongroom| {
+            let applications = strongroom.list_applications()?.into_iter();
             let mut foreign: Vec<String> =
-                applications.into_iter().map(|application| application.id).filter(|id| id != APP).collect();
-            let access = open::caller().access::<List>(&ApplicationId::parse(APP)?);
-            let ours = open::present(custodian.list(&access).await)?.unwrap_or_default();
+                applications.map(|application| application.id).filter(|id| id != APP).collect();
+            let ours = present(strongroom.list(&app))?.unwrap_or_default();
             let others = ours.into_iter().filter(|collection| collection.id != COLLECTION);
             foreign.extend(others.map(|collection| format!("{APP}/{}", collection.id)));
-            let example =
-                open::present(custodian.get(&access, &CollectionId::parse(COLLECTION)?, None).await)?;
-            if let Ok((_, version)) = example
+            if let Ok((_, version)) = present(strongroom.get(&app, &id, None))?
                 && self.folder.noted()? != Some(version)
             {
                 foreign.push(format!("{COLLECTION} with your changes"));
@@ -217,6 +221,5 @@ impl Story {
             foreign.extend(self.folder.changed_examples());
             Ok(foreign)
         })
-        .await
     }
 }

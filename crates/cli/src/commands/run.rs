@@ -1,25 +1,27 @@
 //! `run`: a collection into a process. The program is looked for, and what can be refused is refused, before anything
-//! is delivered; the delivery is recorded; the data is let go; then the run is planned, and done.
+//! is delivered; the delivery is recorded; the strongroom is let go; then the run is planned, and done.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use strongroom_custody::{Custodian, Deliver, Delivery};
 use strongroom_run::{
     Command, Ending, Program, Refusal, Rules, RuntimeFolders, Streams, plan, preflight, run,
 };
-use strongroom_secrets::{ApplicationId, CollectionId};
+use strongroom_secrets::{
+    ApplicationId, CollectionId, Delivered, Outline, OutlineSecret, Place, RunClaimText,
+};
 
 use super::secrets::parse_id;
 use crate::arguments::Run;
-use crate::open::{self, block_on};
 use crate::outcome::sentence;
-use crate::settings::{Settings, now};
+use crate::settings::{Environment, Settings, uid};
+use crate::strongroom::Strongroom;
 
 /// Runs what was typed; `streams` says where the child's output goes.
 pub(super) fn act(settings: &Settings<'_>, typed: Run, streams: Streams) -> Result<Ending> {
     let environment = settings.environment;
-    let application = settings.application(typed.app.as_deref())?;
+    let app = settings.application(typed.app.as_deref())?;
     let (id, version) = parse_id(&typed.collection)?;
     let home = environment.directory.join(typed.home.unwrap_or_default());
     let rules = Rules {
@@ -29,7 +31,7 @@ pub(super) fn act(settings: &Settings<'_>, typed: Run, streams: Streams) -> Resu
         runtime: RuntimeFolders {
             xdg_runtime_dir: environment.variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             shared_memory: PathBuf::from("/dev/shm"),
-            uid: open::uid(),
+            uid: uid(),
         },
     };
     let name = typed.command.first().map(std::ffi::OsString::as_os_str).unwrap_or_default();
@@ -37,13 +39,14 @@ pub(super) fn act(settings: &Settings<'_>, typed: Run, streams: Streams) -> Resu
         Ok(program) => program,
         Err(error) => return Ok(refused(error.ending(), error)),
     };
+    let claim = claim(environment, name);
     let command = Command { program, argv: typed.command };
-    let wanted = Wanted { application, id, version };
-    let delivery = match block_on(deliver(settings, &wanted, &rules))?? {
-        Ok(delivery) => delivery,
+    let wanted = Wanted { app, id, version, run: claim };
+    let delivered = match deliver(settings, wanted, &rules)? {
+        Ok(delivered) => delivered,
         Err(error) => return Ok(refused(error.ending(), error)),
     };
-    let plan = match plan(delivery.secrets, command, environment.variables(), rules) {
+    let plan = match plan(delivered.secrets, command, environment.variables(), rules) {
         Ok(plan) => plan,
         Err(error) => return Ok(refused(error.ending(), error)),
     };
@@ -61,40 +64,56 @@ pub(super) fn act(settings: &Settings<'_>, typed: Run, streams: Streams) -> Resu
     }
 }
 
-/// What is to be delivered.
+/// What is to be delivered, and what for.
 struct Wanted {
-    application: ApplicationId,
+    app: ApplicationId,
     id: CollectionId,
     version: Option<u64>,
+    run: RunClaimText,
 }
 
-/// Has the collection delivered, unless the run is refused for what can be known before; and lets the data go again, so
-/// that nothing of ours is held while the child runs.
-async fn deliver(
-    settings: &Settings<'_>,
-    wanted: &Wanted,
-    rules: &Rules,
-) -> Result<Result<Delivery, Refusal>> {
-    let custodian = open::custodian(settings).await?;
-    let delivered = deliver_from(&custodian, wanted, rules).await;
-    custodian.close().await;
+/// Has the collection delivered, unless the run is refused for what can be known before; and lets the strongroom go again,
+/// so that nothing of ours is held while the child runs.
+fn deliver(settings: &Settings<'_>, wanted: Wanted, rules: &Rules) -> Result<Result<Delivered, Refusal>> {
+    let strongroom = Strongroom::open(settings)?;
+    let delivered = deliver_from(&strongroom, wanted, rules);
+    strongroom.close();
     delivered
 }
 
-async fn deliver_from(
-    custodian: &Custodian,
-    wanted: &Wanted,
+fn deliver_from(
+    strongroom: &Strongroom,
+    wanted: Wanted,
     rules: &Rules,
-) -> Result<Result<Delivery, Refusal>> {
-    let Wanted { application, id, version } = wanted;
-    let access = open::caller().access::<Deliver>(application);
-    let (outline, version) = custodian.outline(&access, id, *version).await?;
-    if let Err(refusal) = preflight(&outline, rules) {
+) -> Result<Result<Delivered, Refusal>> {
+    let Wanted { app, id, version, mut run } = wanted;
+    let Outline { version, secrets } = strongroom.outline(&app, &id, version)?;
+    let mut places = Vec::with_capacity(secrets.len());
+    for OutlineSecret { secret_type, location, bytes } in &secrets {
+        places.push((Place::parse(*secret_type, location)?, *bytes));
+    }
+    if let Err(refusal) = preflight(&places, rules) {
         return Ok(Err(refusal));
     }
-    let (delivery, receipt) = custodian.deliver(&access, id, Some(version), now()).await?;
-    tracing::info!(%receipt, version, "delivered");
-    Ok(Ok(delivery))
+    // As the plan will have it: files or none.
+    let has_files = places.iter().any(|(place, _)| matches!(place, Place::File(_)));
+    run.level = Some(if has_files { 2 } else { 0 });
+    let delivered = strongroom.deliver(&app, &id, version, run)?;
+    tracing::info!(receipt = delivered.receipt, version, "delivered");
+    Ok(Ok(delivered))
+}
+
+/// What is said of this run in its audit record: nothing of its arguments, which may be secret.
+fn claim(environment: &Environment, command: &OsStr) -> RunClaimText {
+    let user = ["USER", "LOGNAME"].into_iter().find_map(|name| environment.variable(name));
+    let user = user.map_or_else(|| format!("uid:{}", uid()), |user| user.to_string_lossy().into_owned());
+    let command = Path::new(command).file_name().unwrap_or_default();
+    RunClaimText {
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        user,
+        command: command.to_string_lossy().into_owned(),
+        level: None,
+    }
 }
 
 fn refused(ending: Ending, error: impl std::error::Error + Send + Sync + 'static) -> Ending {

@@ -1,41 +1,49 @@
-//! `secrets`: collections, created, shown masked, changed, deleted, and revealed.
+//! `secrets`: collections, created, shown masked, deleted, and revealed. How one changes is `update`, what its versions tell
+//! is `history`.
+
+mod history;
+mod update;
 
 use std::io::{IsTerminal, Write};
 
 use anyhow::{Result, anyhow, bail};
-use strongroom_custody::{
-    CreateError, Custodian, List, Manage, NewApplication, Reveal, UpdateError, Updated, VersionSummary,
-    Write as WriteAction,
-};
 use strongroom_secrets::{
-    ApplicationId, Change, CollectionId, Draft, Limits, Mask, NewCollection, Operation, Place, Secret,
-    SecretType, SecretValue, SecretsCollection, SecretsCollectionSummary, Update,
+    ApplicationId, CollectionId, Delivered, Draft, Mask, NewCollection, Place, Secret, SecretType,
+    SecretValue, SecretsCollection, SecretsCollectionSummary,
 };
 
 use crate::arguments::{App, Given, Output, Secrets};
 use crate::input::Offer;
-use crate::open;
-use crate::outcome::{Usage, confirm, offers};
-use crate::output::{
-    Items, print_escaped, print_facts, print_json, print_table, printable, say, to_the_second,
-};
-use crate::settings::{Settings, now};
+use crate::outcome::{Usage, offers};
+use crate::output::{print_escaped, print_facts, print_items, print_json, print_table, say, to_the_second};
+use crate::settings::Settings;
+use crate::strongroom::{Strongroom, Written, look, with};
+use update::Wanted;
 
-pub(super) async fn act(settings: &Settings<'_>, secrets: Secrets) -> Result<()> {
+pub(super) fn act(settings: &Settings<'_>, secrets: Secrets) -> Result<()> {
     let application = |app: &App| settings.application(app.app.as_deref());
     match secrets {
-        Secrets::Create { app, id, given } => create(settings, application(&app)?, id, given).await,
-        Secrets::List { app } => list(settings, application(&app)?).await,
-        Secrets::Get { id, app } => get(settings, application(&app)?, &id).await,
+        Secrets::Create { app, id, given } => create(settings, &application(&app)?, id, given),
+        Secrets::List { app } => list(settings, &application(&app)?),
+        Secrets::Get { id, app } => get(settings, &application(&app)?, &id),
         Secrets::Update { id, app, given, remove, replace, if_match, yes } => {
             let wanted = Wanted { given, remove, replace, if_match, yes };
-            update(settings, application(&app)?, &id, wanted).await
+            update::update(settings, &application(&app)?, &id, wanted)
         }
-        Secrets::Delete { id, app } => delete(settings, application(&app)?, &id).await,
+        Secrets::Delete { id, app, if_match } => delete(settings, &application(&app)?, &id, if_match),
+        Secrets::Restore { id, app } => history::restore(settings, &application(&app)?, &id),
         Secrets::Reveal { id, location, app } => {
-            reveal(settings, application(&app)?, &id, location.as_deref()).await
+            reveal(settings, &application(&app)?, &id, location.as_deref())
         }
-        Secrets::Versions { id, app } => versions(settings, application(&app)?, &id).await,
+        Secrets::Versions { id, app } => history::versions(settings, &application(&app)?, &id),
+        Secrets::Diff { id, from, to, app } => history::diff(settings, &application(&app)?, &id, from, to),
+        Secrets::Rollback { id, to, if_match, app } => {
+            history::rollback(settings, &application(&app)?, &id, to, if_match)
+        }
+        Secrets::Import { from, dialect, id, app } => {
+            let given = Given { from: Some(from), dialect, ..Given::default() };
+            update::import(settings, &application(&app)?, id, given)
+        }
     }
 }
 
@@ -46,68 +54,68 @@ pub(super) fn parse_id(text: &str) -> Result<(CollectionId, Option<u64>)> {
         Some((id, version)) => {
             let version = version
                 .parse()
-                .map_err(|_| Usage("a version is a number: write ID@VERSION, for example db@3"))?;
+                .map_err(|_| Usage::from("a version is a number: write ID@VERSION, for example db@3"))?;
             Ok((CollectionId::parse(id)?, Some(version)))
         }
     }
 }
 
-async fn create(
-    settings: &Settings<'_>,
-    application: ApplicationId,
-    id: Option<String>,
-    given: Given,
-) -> Result<()> {
+fn create(settings: &Settings<'_>, app: &ApplicationId, id: Option<String>, given: Given) -> Result<()> {
     let id = id.as_deref().map(CollectionId::parse).transpose()?;
     let offer = Offer::parse(given)?;
-    let created = open::with(settings, async |custodian| {
+    let (written, count) = with(settings, |strongroom| {
         // What can be judged is judged before a value is asked for.
-        ensure_application(custodian, &application).await?;
+        ensure_application(strongroom, app)?;
         if let Some(id) = &id {
-            ensure_free(custodian, &application, id).await?;
+            ensure_free(strongroom, app, id)?;
         }
-        let mut draft = offer.read(custodian.limits())?;
+        let mut draft = offer.read(strongroom.largest_document())?;
         draft.id = id.as_ref().map(ToString::to_string).or(draft.id);
-        let new = NewCollection::settle(draft, custodian.limits())?;
-        let access = open::caller().access::<WriteAction>(&application);
-        Ok(custodian.create(&access, new, now()).await?)
-    })
-    .await?;
-    let count = match created.changes.added.len() {
-        1 => "1 secret".to_owned(),
-        count => format!("{count} secrets"),
-    };
-    eprintln!("created secrets collection {} (version {}, {count})", created.summary.id, created.version);
-    say_summary(settings, &created)
+        create_of(strongroom, app, draft)
+    })?;
+    say_created(settings, &written, count)
+}
+
+/// Creates a collection; and how many secrets it has.
+fn create_of(strongroom: &Strongroom, app: &ApplicationId, draft: Draft) -> Result<(Written, usize)> {
+    let count = draft.secrets.as_ref().map_or(0, Vec::len);
+    let new = NewCollection::settle(draft, strongroom.limits_for(count))?;
+    Ok((strongroom.create(app, new)?, count))
+}
+
+fn say_created(settings: &Settings<'_>, written: &Written, count: usize) -> Result<()> {
+    let Written { summary, version, .. } = written;
+    eprintln!("created secrets collection {} (version {version}, {})", summary.id, counted(count));
+    say_summary(settings, written)
+}
+
+fn counted(secrets: usize) -> String {
+    if secrets == 1 { "1 secret".to_owned() } else { format!("{secrets} secrets") }
 }
 
 /// On a terminal an unknown application is offered to be made; elsewhere the error says how.
-async fn ensure_application(custodian: &Custodian, id: &ApplicationId) -> Result<()> {
-    let Err(absent) = open::present(custodian.get_application(&open::caller().access::<List>(id)).await)?
-    else {
-        return Ok(());
-    };
-    if !offers(&format!("There is no application {id}. Create it?")) {
-        return Err(absent.into());
+fn ensure_application(strongroom: &Strongroom, app: &ApplicationId) -> Result<()> {
+    let Some(Err(absent)) = look(strongroom.get_application(app))? else { return Ok(()) };
+    if !offers(&format!("There is no application {app}. Create it?")) {
+        return Err(absent);
     }
-    let access = open::caller().access::<Manage>(id);
-    custodian.create_application(&access, NewApplication::default(), now()).await?;
+    strongroom.create_application(app, None, None)?;
     Ok(())
 }
 
-async fn ensure_free(custodian: &Custodian, application: &ApplicationId, id: &CollectionId) -> Result<()> {
-    let access = open::caller().access::<List>(application);
-    match open::present(custodian.get(&access, id, None).await)? {
-        Ok(_) => Err(CreateError::Exists { application: application.clone(), id: id.clone() }.into()),
-        Err(_) => Ok(()),
+fn ensure_free(strongroom: &Strongroom, app: &ApplicationId, id: &CollectionId) -> Result<()> {
+    match look(strongroom.get(app, id, None))? {
+        Some(Ok(_)) => {
+            bail!("application {app} already has a secrets collection {id}; update it, or choose another id")
+        }
+        Some(Err(_)) | None => Ok(()),
     }
 }
 
-async fn list(settings: &Settings<'_>, application: ApplicationId) -> Result<()> {
-    let access = open::caller().access::<List>(&application);
-    let items = open::with(settings, async |custodian| Ok(custodian.list(&access).await?)).await?;
+fn list(settings: &Settings<'_>, app: &ApplicationId) -> Result<()> {
+    let items = with(settings, |strongroom| strongroom.list(app))?;
     match settings.output {
-        Output::Json => print_json(&Items { items }),
+        Output::Json => print_items(items),
         Output::Table => {
             let row = |s: &SecretsCollectionSummary| {
                 vec![s.id.clone(), s.name.clone(), to_the_second(s.updated_at)]
@@ -117,11 +125,9 @@ async fn list(settings: &Settings<'_>, application: ApplicationId) -> Result<()>
     }
 }
 
-async fn get(settings: &Settings<'_>, application: ApplicationId, id: &str) -> Result<()> {
+fn get(settings: &Settings<'_>, app: &ApplicationId, id: &str) -> Result<()> {
     let (id, version) = parse_id(id)?;
-    let access = open::caller().access::<List>(&application);
-    let (collection, version) =
-        open::with(settings, async |custodian| Ok(custodian.get(&access, &id, version).await?)).await?;
+    let (collection, version) = with(settings, |strongroom| strongroom.get(app, &id, version))?;
     match settings.output {
         Output::Json => print_json(&collection),
         Output::Table => {
@@ -135,161 +141,25 @@ async fn get(settings: &Settings<'_>, application: ApplicationId, id: &str) -> R
     }
 }
 
-/// What an update asks for.
-struct Wanted {
-    given: Given,
-    remove: Vec<String>,
-    replace: bool,
-    if_match: Option<u64>,
-    yes: bool,
-}
-
-async fn update(settings: &Settings<'_>, application: ApplicationId, id: &str, wanted: Wanted) -> Result<()> {
+fn delete(settings: &Settings<'_>, app: &ApplicationId, id: &str, if_match: Option<u64>) -> Result<()> {
     let id = CollectionId::parse(id)?;
-    let Wanted { given, remove, replace, if_match, yes } = wanted;
-    let offer = Offer::parse(given)?;
-    if replace && !offer.has_secrets() {
-        return Err(Usage("--replace needs the secrets: give --from, --env or --file").into());
-    }
-    let updated = open::with(settings, async |custodian| {
-        // What can be judged is judged before a value is asked for.
-        let stored = look(custodian, &application, &id, if_match).await?;
-        let removed =
-            remove.iter().map(|text| place_of(&stored.secrets, text)).collect::<Result<Vec<_>>>()?;
-        let limits = custodian.limits();
-        let Draft { id: other, name, description, secrets } = offer.read(limits)?;
-        if let Some(other) = other.filter(|other| other != id.as_str()) {
-            bail!("--from is of another secrets collection, {other:?}; nothing was changed");
-        }
-        let secrets = secrets.unwrap_or_default();
-        let change = if replace {
-            confirm_drops(yes, &stored, &secrets)?;
-            Some(Change::replace(secrets, limits)?)
-        } else {
-            merge(&stored, secrets, removed, limits)?
-        };
-        let update = Update::settle(name, description, change)?;
-        let access = open::caller().access::<WriteAction>(&application);
-        Ok(custodian.update(&access, &id, &update, if_match, now()).await?)
-    })
-    .await?;
-    say_updated(settings, &id, &updated)
-}
-
-/// The collection as it is, masked, if it is at the version that is expected.
-async fn look(
-    custodian: &Custodian,
-    application: &ApplicationId,
-    id: &CollectionId,
-    if_match: Option<u64>,
-) -> Result<SecretsCollection<Mask>> {
-    let access = open::caller().access::<List>(application);
-    let (stored, current) = custodian.get(&access, id, None).await?;
-    match if_match {
-        Some(expected) if expected != current => Err(UpdateError::NotAtVersion { expected, current }.into()),
-        _ => Ok(stored),
-    }
-}
-
-/// What is given is set, what is to be removed is removed, the rest stays.
-fn merge(
-    stored: &SecretsCollection<Mask>,
-    given: Vec<Secret<SecretValue>>,
-    removed: Vec<Place>,
-    limits: Limits,
-) -> Result<Option<Change>> {
-    let mut operations = Vec::new();
-    for secret in given {
-        let known = find(stored, secret.secret_type, &secret.location).is_some();
-        let operation = if known { Operation::update } else { Operation::create };
-        operations.push(operation(secret, limits)?);
-    }
-    operations.extend(removed.into_iter().map(Operation::Delete));
-    Ok((!operations.is_empty()).then(|| Change::operations(operations)).transpose()?)
-}
-
-fn say_updated(settings: &Settings<'_>, id: &CollectionId, updated: &Updated) -> Result<()> {
-    eprintln!("updated secrets collection {id} to version {}", updated.version);
-    let changes = &updated.changes;
-    for (what, places) in
-        [("added", &changes.added), ("set", &changes.changed), ("removed", &changes.removed)]
-    {
-        for place in places {
-            eprintln!("  {what} {}", printable(&place.to_string()));
-        }
-    }
-    eprintln!("  kept {} as they were", changes.kept.len());
-    say_summary(settings, updated)
-}
-
-fn find<'a, V>(
-    collection: &'a SecretsCollection<V>,
-    secret_type: SecretType,
-    location: &str,
-) -> Option<&'a Secret<V>> {
-    collection.secrets.iter().find(|secret| secret.secret_type == secret_type && secret.location == location)
-}
-
-/// A replace that would drop secrets names them and asks.
-fn confirm_drops(yes: bool, stored: &SecretsCollection<Mask>, given: &[Secret<SecretValue>]) -> Result<()> {
-    let stays = |old: &Secret<Mask>| {
-        given.iter().any(|new| new.secret_type == old.secret_type && new.location == old.location)
-    };
-    let dropped: Vec<String> = stored
-        .secrets
-        .iter()
-        .filter(|old| !stays(old))
-        .map(|old| format!("{}:{}", old.secret_type.as_str(), old.location))
-        .collect();
-    if dropped.is_empty() {
-        return Ok(());
-    }
-    confirm(yes, &format!("This removes {}. Go on?", dropped.join(", ")))
-}
-
-/// The place that a location means, `env:` or `file:` before it where both exist.
-fn place_of<V>(secrets: &[Secret<V>], text: &str) -> Result<Place> {
-    let matches = |secret: &&Secret<V>| match text.split_once(':') {
-        Some((kind, location)) if SecretType::parse(kind).is_some() => {
-            (secret.secret_type.as_str() == kind && secret.location == location) || secret.location == text
-        }
-        _ => secret.location == text,
-    };
-    let found: Vec<&Secret<V>> = secrets.iter().filter(matches).collect();
-    match found.as_slice() {
-        [secret] => Ok(Place::parse(secret.secret_type, &secret.location)?),
-        [] => bail!("the collection has no secret at {text:?}; get shows its locations"),
-        _ => bail!("{text:?} is both a variable and a file here; write env:{text} or file:{text}"),
-    }
-}
-
-async fn delete(settings: &Settings<'_>, application: ApplicationId, id: &str) -> Result<()> {
-    let id = CollectionId::parse(id)?;
-    let access = open::caller().access::<WriteAction>(&application);
-    open::with(settings, async |custodian| Ok(custodian.delete(&access, &id, now()).await?)).await?;
+    with(settings, |strongroom| strongroom.delete(app, &id, if_match))?;
     eprintln!("deleted secrets collection {id}; the id is free");
     Ok(())
 }
 
-async fn reveal(
-    settings: &Settings<'_>,
-    application: ApplicationId,
-    id: &str,
-    location: Option<&str>,
-) -> Result<()> {
+fn reveal(settings: &Settings<'_>, app: &ApplicationId, id: &str, location: Option<&str>) -> Result<()> {
     let (id, version) = parse_id(id)?;
-    let (delivery, _) = open::with(settings, async |custodian| {
-        if let Some(text) = location {
-            // Looked at masked first: a mistyped location must not leave a record of a reveal.
-            let access = open::caller().access::<List>(&application);
-            let (shown, _) = custodian.get(&access, &id, version).await?;
-            place_of(&shown.secrets, text)?;
+    let delivered = with(settings, |strongroom| {
+        // Looked at masked first: a mistyped location must not leave a record of a reveal.
+        if let Some(text) = location
+            && let Some(shown) = look(strongroom.get(app, &id, version))?
+        {
+            place_of(&shown?.0.secrets, text)?;
         }
-        let access = open::caller().access::<Reveal>(&application);
-        Ok(custodian.reveal(&access, &id, version, now()).await?)
-    })
-    .await?;
-    let collection = delivery.into_collection();
+        strongroom.reveal(app, &id, version)
+    })?;
+    let collection = collection(delivered);
     match (location, settings.output) {
         (Some(text), _) => {
             let place = place_of(&collection.secrets, text)?;
@@ -311,6 +181,19 @@ async fn reveal(
     }
 }
 
+/// What was handed over, as the documented collection.
+fn collection(delivered: Delivered) -> SecretsCollection<SecretValue> {
+    let secret = |(place, value): (Place, SecretValue)| Secret {
+        secret_type: place.secret_type(),
+        location: place.location().to_owned(),
+        value,
+    };
+    SecretsCollection {
+        summary: delivered.summary,
+        secrets: delivered.secrets.into_entries().into_iter().map(secret).collect(),
+    }
+}
+
 /// The bytes and nothing else; on a terminal a line end, so that the prompt does not stick to the value.
 fn print_exactly(text: &str) -> Result<()> {
     let mut out = std::io::stdout();
@@ -322,30 +205,34 @@ fn print_exactly(text: &str) -> Result<()> {
     Ok(())
 }
 
-async fn versions(settings: &Settings<'_>, application: ApplicationId, id: &str) -> Result<()> {
-    let id = CollectionId::parse(id)?;
-    let access = open::caller().access::<List>(&application);
-    let items = open::with(settings, async |custodian| Ok(custodian.versions(&access, &id).await?)).await?;
-    match settings.output {
-        Output::Json => print_json(&Items { items }),
-        Output::Table => {
-            let row = |v: &VersionSummary| {
-                vec![
-                    v.version.to_string(),
-                    to_the_second(v.created_at),
-                    v.created_by.clone(),
-                    v.secrets.to_string(),
-                ]
-            };
-            print_table(&["version", "created", "by", "secrets"], items.iter().map(row).collect())
+fn find<'a, V>(
+    collection: &'a SecretsCollection<V>,
+    secret_type: SecretType,
+    location: &str,
+) -> Option<&'a Secret<V>> {
+    collection.secrets.iter().find(|secret| secret.secret_type == secret_type && secret.location == location)
+}
+
+/// The place that a location means, `env:` or `file:` before it where both exist.
+fn place_of<V>(secrets: &[Secret<V>], text: &str) -> Result<Place> {
+    let matches = |secret: &&Secret<V>| match text.split_once(':') {
+        Some((kind, location)) if SecretType::parse(kind).is_some() => {
+            (secret.secret_type.as_str() == kind && secret.location == location) || secret.location == text
         }
+        _ => secret.location == text,
+    };
+    let found: Vec<&Secret<V>> = secrets.iter().filter(matches).collect();
+    match found.as_slice() {
+        [secret] => Ok(Place::parse(secret.secret_type, &secret.location)?),
+        [] => bail!("the collection has no secret at {text:?}; get shows its locations"),
+        _ => bail!("{text:?} is both a variable and a file here; write env:{text} or file:{text}"),
     }
 }
 
-fn say_summary(settings: &Settings<'_>, updated: &Updated) -> Result<()> {
+fn say_summary(settings: &Settings<'_>, written: &Written) -> Result<()> {
     match settings.output {
-        Output::Json => print_json(&updated.summary),
-        Output::Table => print_facts(&summary_facts(&updated.summary, updated.version)),
+        Output::Json => print_json(&written.summary),
+        Output::Table => print_facts(&summary_facts(&written.summary, written.version)),
     }
 }
 

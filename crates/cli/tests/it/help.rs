@@ -8,6 +8,7 @@ fn read_all(room: &Room, words: &[String], found: &mut Vec<(String, String)>) {
     let mut command = room.strongroom(&asked);
     // clap would show the values of variables that it reads itself.
     command.env("STRONGROOM_APP", "hunter2-app").env("STRONGROOM_ROOT_KEY", "hunter2-key");
+    command.env("STRONGROOM_URL", "hunter2-url").env("STRONGROOM_API_KEY", "hunter2-token");
     let said = feed(command.env("STRONGROOM_DATA", "/hunter2-data"), b"").done();
     assert_eq!(said.stderr, "");
     let text = said.text();
@@ -39,14 +40,25 @@ fn every_command_has_help_with_an_example() {
         "apps create",
         "apps list",
         "apps get",
+        "apps update",
         "apps delete",
+        "apps restore",
         "secrets create",
         "secrets list",
         "secrets get",
         "secrets update",
         "secrets delete",
+        "secrets restore",
         "secrets reveal",
         "secrets versions",
+        "secrets diff",
+        "secrets rollback",
+        "secrets import",
+        "keys create",
+        "keys list",
+        "keys revoke",
+        "serve",
+        "completions",
         "audit list",
         "audit verify",
     ] {

@@ -5,17 +5,24 @@
     reason = "these tests start the program and read their own environment"
 )]
 
+mod both;
 mod canary;
+mod choice;
+mod completions;
 mod consumer;
+mod embedded;
 mod help;
+mod import;
+mod keys;
 mod kill;
+mod nextmv;
 mod prompts;
 mod quickstart;
-mod refusals;
 mod room;
 mod root_key;
-mod run;
+mod served;
+mod server;
 mod several;
-mod story;
 mod tables;
 mod terminal;
+mod tls;

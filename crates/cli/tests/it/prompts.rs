@@ -14,6 +14,9 @@ use crate::terminal::Terminal;
 fn line(room: &Room, words: &str) -> Command {
     let mut command = room.command("setsid");
     command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_strongroom")]).args(words.split(' '));
+    if let Some(server) = &room.server {
+        command.env_remove("STRONGROOM_DATA").envs(server.environment());
+    }
     command
 }
 
@@ -88,17 +91,18 @@ fn a_yes_may_be_written_in_every_way() {
 
 #[test]
 fn an_unknown_application_is_offered_before_a_value_is_asked_for() {
-    let room = Room::new();
-    let words = "secrets create --app new --id db --env A";
-    let screen = check(&room, words, "n\n", 1, "There is no application new. Create it? [y/N]");
-    assert!(screen.contains("there is no application new") && !screen.contains("Value of"), "{screen}");
-    let mut terminal = Terminal::start(&mut line(&room, words), "");
-    for (question, answer) in [("[y/N]", "y\r"), ("Value of A", "a value\r")] {
-        terminal.wait_for(question);
-        terminal.press(answer);
+    for room in [Room::new(), Room::new().serve(&[])] {
+        let words = "secrets create --app new --id db --env A";
+        let screen = check(&room, words, "n\n", 1, "There is no application new. Create it? [y/N]");
+        assert!(screen.contains("there is no application new") && !screen.contains("Value of"), "{screen}");
+        let mut terminal = Terminal::start(&mut line(&room, words), "");
+        for (question, answer) in [("[y/N]", "y\r"), ("Value of A", "a value\r")] {
+            terminal.wait_for(question);
+            terminal.press(answer);
+        }
+        assert_eq!(terminal.end().1, Some(0));
+        assert_eq!(room.say("secrets reveal db A --app new").done().text(), "a value");
     }
-    assert_eq!(terminal.end().1, Some(0));
-    assert_eq!(room.say("secrets reveal db A --app new").done().text(), "a value");
 }
 
 /// The kernel gives what describes a process that may not be looked into to root, so it is seen on one of another user.

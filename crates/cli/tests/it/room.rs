@@ -14,10 +14,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::server::Server;
+
 /// The application that `STRONGROOM_APP` names.
 pub(crate) const APP: &str = "app";
 
 pub(crate) struct Room {
+    /// Whom the commands speak to, in place of the data folder. Ended before the folder goes.
+    pub(crate) server: Option<Server>,
     folder: TempDir,
     /// `XDG_RUNTIME_DIR`: in memory, where delivered files truly lie.
     memory: TempDir,
@@ -26,7 +30,7 @@ pub(crate) struct Room {
 impl Room {
     /// A room without a strongroom.
     pub(crate) fn empty() -> Self {
-        let room = Self { folder: private_folder("/tmp"), memory: private_folder("/dev/shm") };
+        let room = Self { server: None, folder: private_folder("/tmp"), memory: private_folder("/dev/shm") };
         for name in ["key", "home", "desk"] {
             fs::create_dir(room.path(name)).expect("our own folder");
         }
@@ -43,6 +47,20 @@ impl Room {
         room.say(&format!("init --root-key {} --limits {limits}", room.key_source())).done();
         room.say(&format!("apps create {APP}")).done();
         room
+    }
+
+    /// The same room, its strongroom served: from here on the commands speak to that, as an admin.
+    pub(crate) fn serve(mut self, options: &[&str]) -> Self {
+        let token = self.make_key("--role admin --expires never");
+        self.server = Some(Server::start(&self, options, token));
+        self
+    }
+
+    /// Makes an API key in the data folder itself; its token.
+    pub(crate) fn make_key(&self, options: &str) -> String {
+        let line = format!("keys create --name test {options}");
+        let mut create = self.embedded(&line.split(' ').collect::<Vec<_>>());
+        feed(&mut create, b"").done().text().trim_end().to_owned()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -70,6 +88,16 @@ impl Room {
 
     /// The program, with these words and nothing of our environment but the PATH, in the home.
     pub(crate) fn strongroom(&self, words: &[&str]) -> Command {
+        let Some(server) = self.server.as_ref().filter(|_| !is_local(words)) else {
+            return self.embedded(words);
+        };
+        let mut command = self.command(&client_program());
+        command.args(words).env_remove("STRONGROOM_DATA").envs(server.environment());
+        command
+    }
+
+    /// The same on the data folder, whether it is served or not.
+    pub(crate) fn embedded(&self, words: &[&str]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_strongroom"));
         command.args(words);
         command
@@ -127,6 +155,16 @@ impl Room {
         found.extend(list(&self.memory().join("strongroom")));
         found
     }
+}
+
+/// What speaks to a server: the slim program where its path is given, so that the same promises can be asked of it.
+fn client_program() -> String {
+    std::env::var("STRONGROOM_SLIM_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_strongroom").to_owned())
+}
+
+/// Whether a command works on a data folder only.
+fn is_local(words: &[&str]) -> bool {
+    matches!(words, ["init" | "serve" | "quickstart", ..] | ["audit", "verify", ..])
 }
 
 fn private_folder(parent: &str) -> TempDir {

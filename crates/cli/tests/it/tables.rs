@@ -38,6 +38,17 @@ fn the_audit_list_fits_into_80_columns_and_breaks_no_id() {
 }
 
 #[test]
+fn what_keys_did_fits_into_80_columns_too() {
+    let room = Room::new().serve(&[]);
+    room.say("apps create routing").done();
+    room.say_with("secrets create --app routing --id licences --env A", "a value").done();
+    room.say("secrets rollback licences --to 1 --app routing").done();
+    let text = room.say("audit list").done().text();
+    assert!(text.contains("collection.rollback  routing/licences@2\n"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
 fn no_id_is_broken_on_a_narrow_terminal() {
     let room = room();
     let mut command = room.command("setsid");

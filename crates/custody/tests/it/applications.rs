@@ -1,6 +1,6 @@
 //! Applications: made, listed, looked at, deleted; and what becomes of their collections.
 
-use strongroom_custody::{Absent, ApplicationError, List, Manage, NewApplication, ReadError};
+use strongroom_custody::{Absent, ApplicationError, List, NewApplication, ReadError};
 
 use crate::block_on;
 use crate::strongroom::{Strongroom, app, at, pairs};
@@ -10,7 +10,7 @@ fn an_application_is_shown_as_it_was_made() {
     block_on(async {
         let room = Strongroom::memory().await;
         let new = NewApplication { name: Some("Fleet — Süd".into()), description: "two\nlines".into() };
-        let made = room.custodian.create_application(&room.access::<Manage>("fleet"), new, at(50)).await;
+        let made = room.custodian.create_application(&room.everywhere(), &app("fleet"), new, at(50)).await;
         let made = made.expect("a new application");
         assert_eq!((made.id.as_str(), made.name.as_str()), ("fleet", "Fleet — Süd"));
         assert_eq!(
@@ -88,7 +88,7 @@ fn an_application_that_is_not_there_is_named_by_every_operation() {
             let update = crate::strongroom::rename("n");
             let refusals = [
                 room.delete_application(id).await.expect_err(id).to_string(),
-                room.custodian.get_application(&room.access(id)).await.expect_err(id).to_string(),
+                room.custodian.get_application(&room.access::<List>(id)).await.expect_err(id).to_string(),
                 room.create(id, "c", &[("env:A", "v")]).await.expect_err(id).to_string(),
                 room.list(id).await.expect_err(id).to_string(),
                 room.show(id, "c", None).await.map(drop).expect_err(id).to_string(),

@@ -32,7 +32,8 @@ fn a_collection_is_shown_as_it_was_made_and_masked() {
         assert_eq!(order, ["file:/mnt/a.json", "env:API_KEY"], "the order is kept");
         assert!(masks.iter().all(|(_, mask)| mask.starts_with(MASK_PREFIX)), "{masks:?}");
         assert_ne!(masks[0].1, masks[1].1);
-        let listed = room.custodian.list(&room.access::<List>("app")).await.expect("a list");
+        let listed =
+            room.custodian.list(&room.access::<List>("app"), None, None).await.expect("a list").items;
         assert_eq!(listed, [made.summary]);
     });
 }

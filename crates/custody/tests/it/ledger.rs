@@ -1,7 +1,9 @@
 //! The ledger: every action leaves exactly one record that says what happened, a refused one leaves none, and the whole
 //! of it verifies, with the keys and without.
 
-use strongroom_custody::{AuditEntry, AuditFilter};
+use strongroom_custody::{AuditFilter, List};
+use strongroom_ledger::Receipt;
+use strongroom_secrets::AuditEntry;
 use strongroom_store::{RecordFilter, Store};
 
 use crate::block_on;
@@ -61,7 +63,7 @@ fn looking_and_being_refused_leave_no_record() {
         room.list("app").await.expect("a list");
         room.show("app", "c", None).await.expect("a collection");
         room.versions("app", "c").await.expect("versions");
-        room.custodian.get_application(&room.access("app")).await.expect("an application");
+        room.custodian.get_application(&room.access::<List>("app")).await.expect("an application");
         room.verify().await.expect("all in order");
 
         room.create_application("app").await.expect_err("it is there");
@@ -84,8 +86,9 @@ fn the_record_of_a_delivery_is_there_for_others_when_the_value_is_out() {
         let (folder, room) = Folder::founded(WIDE).await;
         room.create("app", "c", &[("env:A", "1")]).await.expect("created");
         let access = room.access("app");
-        let (delivery, receipt) =
-            room.custodian.deliver(&access, &collection("c"), None, room.now()).await.expect("delivered");
+        let delivery = room.custodian.deliver(&access, &collection("c"), None, None, room.now()).await;
+        let delivery = delivery.expect("delivered");
+        let receipt = Receipt::parse(&delivery.receipt).expect("a receipt");
         assert_eq!(delivery.secrets.entries()[0].1.expose(), "1");
 
         let other = Store::open(&folder.data()).await.expect("the same store once more");

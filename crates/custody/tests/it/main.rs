@@ -3,6 +3,8 @@
 
 mod applications;
 mod collections;
+mod history;
+mod keys;
 mod ledger;
 mod limits;
 mod masks;

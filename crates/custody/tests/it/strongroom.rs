@@ -3,17 +3,17 @@
 
 use std::cell::Cell;
 use std::fs::{self, DirBuilder};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::PathBuf;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use strongroom_custody::{
-    Access, ApplicationError, AuditEntry, AuditFilter, Caller, CreateError, Custodian, Deliver, List, Manage,
-    NewApplication, ReadError, Reveal, Setup, UpdateError, Updated, Verified, VerifyError, Write,
+    Access, ApplicationError, AuditFilter, Caller, CreateError, Custodian, Deliver, Everywhere, List, Manage,
+    NewApplication, ReadError, Reveal, Right, Setup, UpdateError, Updated, Verified, VerifyError, Write,
 };
 use strongroom_seal::{SlotKey, keyfile};
 use strongroom_secrets::{
-    ApplicationId, Change, CollectionId, Draft, Limits, Mask, NewCollection, Operation, Place, Secret,
-    SecretType, SecretValue, SecretsCollection, Timestamp, Update,
+    ApplicationId, AuditEntry, Change, CollectionId, Delivered, Draft, Limits, Mask, NewCollection,
+    Operation, Place, Secret, SecretType, SecretValue, SecretsCollection, Timestamp, Update,
 };
 use strongroom_store::Store;
 use tempfile::TempDir;
@@ -56,23 +56,28 @@ impl Strongroom {
         at(self.seconds.get())
     }
 
-    pub(crate) fn access<A>(&self, application: &str) -> Access<A> {
-        self.owner.access(&app(application))
+    pub(crate) fn access<A: Right>(&self, application: &str) -> Access<A> {
+        self.owner.access(&app(application)).expect("the owner may do everything")
+    }
+
+    pub(crate) fn everywhere<A: Right>(&self) -> Everywhere<A> {
+        self.owner.everywhere().expect("the owner may do everything")
     }
 
     pub(crate) async fn create_application(&self, id: &str) -> Result<(), ApplicationError> {
-        let access = self.access::<Manage>(id);
-        self.custodian.create_application(&access, NewApplication::default(), self.now()).await.map(drop)
+        let new = NewApplication::default();
+        self.custodian.create_application(&self.everywhere(), &app(id), new, self.now()).await.map(drop)
     }
 
-    pub(crate) async fn delete_application(&self, id: &str) -> Result<(), ReadError> {
-        self.custodian.delete_application(&self.access(id), self.now()).await
+    pub(crate) async fn delete_application(&self, id: &str) -> Result<(), ApplicationError> {
+        let access = self.access::<Manage>(id);
+        self.custodian.delete_application(&access, self.now()).await
     }
 
     /// The ids of all applications, as they are listed.
     pub(crate) async fn applications(&self) -> Result<Vec<String>, ReadError> {
-        let all = self.custodian.list_applications(&self.owner.everywhere()).await?;
-        Ok(all.into_iter().map(|application| application.id).collect())
+        let all = self.custodian.list_applications(&self.everywhere(), None, None).await?;
+        Ok(all.items.into_iter().map(|application| application.id).collect())
     }
 
     pub(crate) async fn create(
@@ -105,8 +110,9 @@ impl Strongroom {
         self.custodian.update(&access, &collection(id), update, if_match, self.now()).await
     }
 
-    pub(crate) async fn delete(&self, application: &str, id: &str) -> Result<(), ReadError> {
-        self.custodian.delete(&self.access::<Write>(application), &collection(id), self.now()).await
+    pub(crate) async fn delete(&self, application: &str, id: &str) -> Result<(), UpdateError> {
+        let access = self.access::<Write>(application);
+        self.custodian.delete(&access, &collection(id), None, self.now()).await
     }
 
     /// The masked collection of a version, and its number.
@@ -137,8 +143,8 @@ impl Strongroom {
 
     /// The ids of the collections of an application, as they are listed.
     pub(crate) async fn list(&self, application: &str) -> Result<Vec<String>, ReadError> {
-        let all = self.custodian.list(&self.access::<List>(application)).await?;
-        Ok(all.into_iter().map(|summary| summary.id).collect())
+        let all = self.custodian.list(&self.access::<List>(application), None, None).await?;
+        Ok(all.items.into_iter().map(|summary| summary.id).collect())
     }
 
     /// The numbers of the kept versions, as they are listed.
@@ -155,8 +161,8 @@ impl Strongroom {
         version: Option<u64>,
     ) -> Result<Vec<(String, String)>, ReadError> {
         let access = self.access::<Deliver>(application);
-        let (delivery, _) = self.custodian.deliver(&access, &collection(id), version, self.now()).await?;
-        Ok(values(&delivery.into_collection()))
+        let id = collection(id);
+        Ok(values(&self.custodian.deliver(&access, &id, version, None, self.now()).await?))
     }
 
     /// The revealed values of the current version, by place, in their order.
@@ -166,8 +172,7 @@ impl Strongroom {
         id: &str,
     ) -> Result<Vec<(String, String)>, ReadError> {
         let access = self.access::<Reveal>(application);
-        let (delivery, _) = self.custodian.reveal(&access, &collection(id), None, self.now()).await?;
-        Ok(values(&delivery.into_collection()))
+        Ok(values(&self.custodian.reveal(&access, &collection(id), None, None, self.now()).await?))
     }
 
     /// All audit records, page by page.
@@ -179,7 +184,7 @@ impl Strongroom {
         let mut all = Vec::new();
         let mut from = Some(0);
         while let Some(next) = from {
-            let page = self.custodian.records(&self.owner.everywhere(), filter, next).await?;
+            let page = self.custodian.records(&self.everywhere(), filter, next).await?;
             all.extend(page.entries);
             from = page.next;
         }
@@ -187,7 +192,7 @@ impl Strongroom {
     }
 
     pub(crate) async fn verify(&self) -> Result<Verified, VerifyError> {
-        self.custodian.verify(&self.owner.everywhere()).await
+        self.custodian.verify(&self.everywhere()).await
     }
 }
 
@@ -210,6 +215,20 @@ impl Folder {
         let room = Strongroom::found(store, &folder.make_key("root.key"), limits).await;
         room.create_application("app").await.expect("a new application");
         (folder, room)
+    }
+
+    /// A strongroom as the first schema left it: application `app`, collection `c` with the versions `A=one` and `A=two`.
+    pub(crate) fn of_the_first_schema() -> Self {
+        let folder = Self::empty();
+        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-1");
+        let keys = folder.root.path().join("keys");
+        DirBuilder::new().mode(0o700).create(&keys).expect("our own folder");
+        for (from, to) in [("strongroom.db", folder.data()), ("root.key", keys)] {
+            let to = to.join(from);
+            fs::copy(kept.join(from), &to).expect("a file kept beside the tests");
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).expect("our own file");
+        }
+        folder
     }
 
     /// A copy, to be spoilt.
@@ -331,8 +350,9 @@ fn name<V>(secret: &Secret<V>) -> String {
     format!("{}:{}", secret.secret_type.as_str(), secret.location)
 }
 
-pub(crate) fn values(collection: &SecretsCollection<SecretValue>) -> Vec<(String, String)> {
-    collection.secrets.iter().map(|secret| (name(secret), secret.value.expose().to_owned())).collect()
+pub(crate) fn values(delivered: &Delivered) -> Vec<(String, String)> {
+    let entries = delivered.secrets.entries().iter();
+    entries.map(|(place, value)| (place.to_string(), value.expose().to_owned())).collect()
 }
 
 /// The same pairs, owned, to compare with.

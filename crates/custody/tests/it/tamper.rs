@@ -149,7 +149,7 @@ async fn ask(folder: &Folder) -> Answers {
     for application in ["alpha", "beta", "dead"] {
         let shown = room.custodian.get_application(&room.access(application)).await;
         note(format!("application {application}"), said(shown));
-        let listed = room.custodian.list(&room.access(application)).await;
+        let listed = room.custodian.list(&room.access(application), None, None).await;
         note(format!("list {application}"), said(listed));
     }
     for (application, id) in COLLECTIONS {
@@ -200,6 +200,7 @@ impl Refusal for ReadError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Absent(_) => "absent",
+            Self::Denied(_) => "denied",
             Self::Fault(fault) => fault.kind(),
         }
     }
@@ -210,6 +211,7 @@ impl Refusal for VerifyError {
         match self {
             Self::Finding(_) => "finding",
             Self::Application { .. } => "application",
+            Self::Key { .. } => "key",
             Self::Collection { .. } => "collection",
             Self::Counter { .. } => "counter",
             Self::Version { .. } => "version",
@@ -761,7 +763,7 @@ fn a_ledger_that_was_changed_is_found_with_a_fitting_head_and_without() {
     check(swapped, true, &[("verify", "record 11 was altered")]);
     // Appended.
     let appended = "INSERT INTO records SELECT ledger, seq + 1, time, application_id, collection_id, generation, leaf, \
-        sealed FROM records ORDER BY seq DESC LIMIT 1";
+        sealed, key_id FROM records ORDER BY seq DESC LIMIT 1";
     let surplus = "stands behind the end that the head says";
     check(appended, false, &both.map(|question| (question, surplus)));
     check(appended, true, &[("verify", "was altered")]);

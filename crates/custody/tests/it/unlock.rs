@@ -1,6 +1,7 @@
 //! Unlocking: with the right key everything is there again, and with another one it is said which is needed.
 
 use strongroom_custody::{Custodian, UnlockError};
+use strongroom_secrets::{Actions, Expiry, NewKey};
 use strongroom_store::Store;
 
 use crate::block_on;
@@ -73,4 +74,31 @@ fn altered_keys_do_not_unlock() {
     check("UPDATE keyring SET version = 2", "the keyring of instance");
     check("UPDATE instance SET id = 'other'", "the root key of instance other");
     check("UPDATE instance SET limit_secrets = 0", "the limits of instance");
+}
+
+/// Made by the program when its first schema was the newest, before there were API keys.
+#[test]
+fn a_strongroom_of_the_first_schema_opens_and_gets_what_keys_need() {
+    block_on(async {
+        let folder = Folder::of_the_first_schema();
+        let room = folder.open().await;
+        for (version, value) in [(1, "one"), (2, "two")] {
+            let delivered = room.deliver("app", "c", Some(version)).await.expect("values");
+            assert_eq!(delivered, pairs(&[("env:A", value)]));
+        }
+        let new = NewKey {
+            name: "k".into(),
+            can: Actions::ALL,
+            application_id: None,
+            collection_id: None,
+            expires_at: Expiry::Never,
+        };
+        let made = room.custodian.create_key(&room.everywhere(), new, room.now()).await;
+        let (_, token) = made.expect("a new key");
+        room.custodian.close().await;
+
+        let room = folder.open().await;
+        room.custodian.authenticate(&token, room.now()).await.expect("the key that was made");
+        room.verify().await.expect("all in order");
+    });
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Actor, ActorKind, Outcome, Record, RunClaim, UnknownFields};
-use crate::generation::Generation;
+use super::{Action, Actor, ActorKind, Outcome, Record, RunClaim, RunEnd, UnknownFields};
+use crate::generation::{Generation, Receipt};
 
 const VERSION: u8 = 1;
 const MAX_TEXT: usize = 255;
@@ -41,6 +41,10 @@ const GENERATION: Field = Field::new(18, "generation");
 const RUN_HOST: Field = Field::new(19, "run_host");
 const RUN_USER: Field = Field::new(20, "run_user");
 const RUN_COMMAND: Field = Field::new(21, "run_command");
+const END: Field = Field::new(23, "end");
+const RECEIPT: Field = Field::new(24, "receipt");
+const KEY_ID: Field = Field::new(25, "key_id");
+const GRANT_COMMITMENT: Field = Field::new(26, "grant_commitment");
 
 impl Record {
     /// The bytes of this record: what is hashed, and what is sealed.
@@ -70,6 +74,10 @@ impl Record {
         fields.put_all(RUN_HOST, self.run.as_ref().map(RunClaim::host));
         fields.put_all(RUN_USER, self.run.as_ref().map(RunClaim::user));
         fields.put_all(RUN_COMMAND, self.run.as_ref().map(RunClaim::command));
+        fields.put_end(self.end)?;
+        fields.put_all(RECEIPT, self.receipt.map(|receipt| receipt.to_string()));
+        fields.put_text(KEY_ID, self.key_id.as_deref())?;
+        fields.put_all(GRANT_COMMITMENT, self.grant_commitment);
         fields.finish(&self.blind)
     }
 
@@ -107,6 +115,10 @@ impl Record {
             authority_size: fields.take(AUTHORITY_SIZE, Reader::array)?.map(u64::from_be_bytes),
             generation: fields.need(GENERATION, |bytes| Generation::parse(Reader::text(bytes)?).ok())?,
             run: fields.take_run()?,
+            end: fields.take(END, |bytes| RunEnd::parse(Reader::text(bytes)?).ok())?,
+            receipt: fields.take(RECEIPT, |bytes| Receipt::parse(Reader::text(bytes)?).ok())?,
+            key_id: fields.take(KEY_ID, Reader::text)?.map(str::to_owned),
+            grant_commitment: fields.take(GRANT_COMMITMENT, Reader::array)?,
             unknown: fields.finish(),
         };
         match record.missing_companion() {
@@ -115,12 +127,17 @@ impl Record {
         }
     }
 
-    /// A mutation that does not say of what, or a manifest that does not say of when, proves nothing.
+    /// A mutation or a grant that does not say of what, a manifest that does not say of when, and an end that does
+    /// not say of which run prove nothing.
     fn missing_companion(&self) -> Option<Field> {
         if self.epoch.is_some() && self.collection_born.is_none() {
             Some(COLLECTION_BORN)
         } else if self.manifest_mac.is_some() && self.epoch.is_none() {
             Some(EPOCH)
+        } else if self.end.is_some() && self.receipt.is_none() {
+            Some(RECEIPT)
+        } else if self.grant_commitment.is_some() && self.key_id.is_none() {
+            Some(KEY_ID)
         } else {
             None
         }
@@ -135,6 +152,12 @@ pub enum EncodeError {
     Text {
         /// The field's name in the table of `record`.
         field: &'static str,
+    },
+    /// Give the number of a signal that exists.
+    #[error("{signal} is no signal that a run can end by: an audit record takes 1 to 64")]
+    Signal {
+        /// The number that was given.
+        signal: u8,
     },
     /// Give this field too.
     #[error("{field} is missing from an audit record that needs it")]
@@ -186,6 +209,17 @@ impl Writer {
             return Err(EncodeError::Text { field: field.name });
         }
         self.put_all(field, text);
+        Ok(())
+    }
+
+    /// Whatever is written here can be read again.
+    fn put_end(&mut self, end: Option<RunEnd>) -> Result<(), EncodeError> {
+        if let Some(RunEnd::Signal(signal)) = end
+            && !RunEnd::SIGNALS.contains(&signal)
+        {
+            return Err(EncodeError::Signal { signal });
+        }
+        self.put_all(END, end.map(|end| end.to_string()));
         Ok(())
     }
 

@@ -46,18 +46,32 @@ words! {
         InstanceCreate = "instance.create",
         /// An application was made.
         ApplicationCreate = "application.create",
+        /// An application's name or description changed.
+        ApplicationUpdate = "application.update",
         /// An application was deleted, with its collections.
         ApplicationDelete = "application.delete",
+        /// A deleted application came back, with its collections.
+        ApplicationRestore = "application.restore",
         /// A collection was made.
         CollectionCreate = "collection.create",
         /// A collection got a new version.
         CollectionUpdate = "collection.update",
         /// A collection was deleted.
         CollectionDelete = "collection.delete",
+        /// A collection got a new version with the contents of an older one.
+        CollectionRollback = "collection.rollback",
+        /// A deleted collection came back.
+        CollectionRestore = "collection.restore",
         /// A collection's values were handed to a run.
         CollectionDeliver = "collection.deliver",
         /// A collection's values were shown to somebody.
         CollectionReveal = "collection.reveal",
+        /// An API key was made.
+        KeyCreate = "key.create",
+        /// An API key was revoked.
+        KeyRevoke = "key.revoke",
+        /// A run that a delivery was for has ended.
+        RunEnd = "run.end",
     }
 }
 

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use strongroom_ledger::generation::Generation;
+use strongroom_ledger::generation::{Generation, Receipt};
 use strongroom_ledger::record::{
-    Action, Actor, ActorKind, EncodeError, Outcome, ParseError, Record, RunClaim,
+    Action, Actor, ActorKind, EncodeError, Outcome, ParseError, Record, RunClaim, RunEnd, RunRefusal,
 };
 use strongroom_ledger::tree::leaf_hash;
 
@@ -57,6 +57,11 @@ fn compare_fields(case: &Value, record: &Record) {
     assert_eq!(run(RunClaim::host), text("run_host"));
     assert_eq!(run(RunClaim::user), text("run_user"));
     assert_eq!(run(RunClaim::command), text("run_command"));
+    assert_eq!(record.end.map(|end| end.to_string()).as_deref(), text("end"));
+    assert_eq!(record.receipt.map(|receipt| receipt.to_string()).as_deref(), text("receipt"));
+    assert_eq!(record.key_id.as_deref(), text("key_id"));
+    let grant = fields.get("grant_commitment").map(|_| vectors::array(&case["fields"], "grant_commitment"));
+    assert_eq!(record.grant_commitment, grant);
 }
 
 #[test]
@@ -69,12 +74,19 @@ fn known_words_are_known_and_newer_ones_are_kept_apart() {
     for known in [
         (Action::InstanceCreate, "instance.create"),
         (Action::ApplicationCreate, "application.create"),
+        (Action::ApplicationUpdate, "application.update"),
         (Action::ApplicationDelete, "application.delete"),
+        (Action::ApplicationRestore, "application.restore"),
         (Action::CollectionCreate, "collection.create"),
         (Action::CollectionUpdate, "collection.update"),
         (Action::CollectionDelete, "collection.delete"),
+        (Action::CollectionRollback, "collection.rollback"),
+        (Action::CollectionRestore, "collection.restore"),
         (Action::CollectionDeliver, "collection.deliver"),
         (Action::CollectionReveal, "collection.reveal"),
+        (Action::KeyCreate, "key.create"),
+        (Action::KeyRevoke, "key.revoke"),
+        (Action::RunEnd, "run.end"),
     ] {
         assert_eq!(known.0.as_str(), known.1);
         let bytes = Record { action: known.0.clone(), ..sample() }.encode().expect("a good record");
@@ -119,7 +131,7 @@ fn damage_is_found_where_it_is() {
 #[test]
 fn text_that_could_trick_a_reader_is_not_written() {
     type Place = (&'static str, fn(&mut Record) -> &mut String);
-    const PLACES: [Place; 8] = [
+    const PLACES: [Place; 9] = [
         ("actor_name", |record| &mut record.actor.name),
         ("source", |record| record.source.get_or_insert_default()),
         ("application_id", |record| record.application_id.get_or_insert_default()),
@@ -128,6 +140,7 @@ fn text_that_could_trick_a_reader_is_not_written() {
         ("collection_born", |record| record.collection_born.get_or_insert_default()),
         ("rule", |record| record.rule.get_or_insert_default()),
         ("request_id", |record| record.request_id.get_or_insert_default()),
+        ("key_id", |record| record.key_id.get_or_insert_default()),
     ];
     fn check(text: &str, accepted: bool) {
         for (field, place) in PLACES {
@@ -171,6 +184,33 @@ fn a_mutation_says_of_what_and_when() {
 }
 
 #[test]
+fn an_end_says_of_which_run_and_a_grant_of_which_key() {
+    fn check(record: Record, expected: Option<EncodeError>) {
+        assert_eq!(record.encode().err(), expected);
+    }
+    let missing = |field| Some(EncodeError::Missing { field });
+    let receipt = Receipt::parse("1-mzxw6ytb.0.42").ok();
+    let end = Record { end: Some(RunEnd::Exit(0)), receipt, ..sample() };
+    check(end.clone(), None);
+    check(Record { end: None, ..end.clone() }, None);
+    check(Record { receipt: None, ..end }, missing("receipt"));
+    let grant = Record { key_id: Some("q7h2".into()), grant_commitment: Some([0; 32]), ..sample() };
+    check(grant.clone(), None);
+    check(Record { grant_commitment: None, ..grant.clone() }, None);
+    check(Record { key_id: None, ..grant }, missing("key_id"));
+}
+
+#[test]
+fn a_signal_that_does_not_exist_is_not_written() {
+    let receipt = Receipt::parse("1-mzxw6ytb.0.42").ok();
+    for signal in 0..=u8::MAX {
+        let record = Record { end: Some(RunEnd::Signal(signal)), receipt, ..sample() };
+        let refusal = (!(1..=64).contains(&signal)).then_some(EncodeError::Signal { signal });
+        assert_eq!(record.encode().err(), refusal);
+    }
+}
+
+#[test]
 fn a_record_of_4096_bytes_is_the_largest() {
     let good = sample().encode().expect("a good record");
     let room = Record::MAX_BYTES - good.len() - 3;
@@ -203,6 +243,10 @@ fn the_fullest_record_fits() {
         manifest_mac: Some([0; 32]),
         authority_size: Some(1),
         run: Some(RunClaim::quote(byte, byte, byte)),
+        end: Some(RunEnd::Refused(RunRefusal::Namespace)),
+        receipt: Receipt::parse("4294967295-77777777.4294967295.18446744073709551615").ok(),
+        key_id: text(),
+        grant_commitment: Some([0; 32]),
         ..sample()
     };
     assert!(record.encode().is_ok());
@@ -237,11 +281,14 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
     );
     let texts = (text(), text(), text(), text(), text(), text());
     let mutation = prop::option::of(("[a-z2-7]{12}", any::<u64>(), prop::option::of(any::<[u8; 32]>())));
-    (always, texts, number(), number(), mutation, prop::option::of(claim)).prop_map(
-        |(always, texts, version, authority_size, mutation, run)| {
+    let key = prop::option::of(("[a-z0-9]{12}", prop::option::of(any::<[u8; 32]>())));
+    let run = (prop::option::of(claim), prop::option::of((any_end(), any::<(u32, u64)>())));
+    (always, texts, number(), number(), mutation, run, key).prop_map(
+        |(always, texts, version, authority_size, mutation, (run, end), key)| {
             let (blind, seq, time, name, action, random, ok) = always;
             let actor = Actor { kind: if ok { ActorKind::Key } else { ActorKind::Embedded }, name };
             let outcome = if ok { Outcome::Ok } else { Outcome::Refused };
+            let generation = Generation::first(random);
             let (source, application_id, application_born, collection_id, rule, request_id) = texts;
             Record {
                 source,
@@ -256,10 +303,22 @@ pub(crate) fn any_record() -> impl Strategy<Value = Record> {
                 manifest_mac: mutation.and_then(|(_, _, mac)| mac),
                 authority_size,
                 run,
-                ..Record::new(blind, seq, time, actor, action, outcome, Generation::first(random))
+                end: end.map(|(end, _)| end),
+                receipt: end.map(|(_, (ledger, seq))| Receipt { generation, ledger, seq }),
+                key_id: key.as_ref().map(|(id, _)| id.clone()),
+                grant_commitment: key.and_then(|(_, commitment)| commitment),
+                ..Record::new(blind, seq, time, actor, action, outcome, generation)
             }
         },
     )
+}
+
+fn any_end() -> impl Strategy<Value = RunEnd> {
+    prop_oneof![
+        any::<u8>().prop_map(RunEnd::Exit),
+        (1..=64u8).prop_map(RunEnd::Signal),
+        Just(RunEnd::Refused(RunRefusal::Exec)),
+    ]
 }
 
 proptest! {

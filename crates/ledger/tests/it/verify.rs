@@ -14,6 +14,7 @@ struct Row {
     time: i64,
     application_id: Option<String>,
     collection_id: Option<String>,
+    key_id: Option<String>,
     leaf: Hash,
     clear: Option<Vec<u8>>,
 }
@@ -66,6 +67,7 @@ fn row(record: &Record) -> Row {
         time: record.time,
         application_id: record.application_id.clone(),
         collection_id: record.collection_id.clone(),
+        key_id: record.key_id.clone(),
         leaf: leaf_hash(&clear),
         clear: Some(clear),
     }
@@ -91,6 +93,7 @@ fn verify(rows: &[Row], head: &Head) -> Result<Verdict, Finding> {
                     time: row.time,
                     application_id: row.application_id.as_deref(),
                     collection_id: row.collection_id.as_deref(),
+                    key_id: row.key_id.as_deref(),
                     leaf: row.leaf,
                 };
                 verification.record(&columns, clear)?
@@ -209,6 +212,21 @@ fn an_altered_record_or_column_is_found() {
         |rows| rows[0].collection_id = Some("x".into()),
         Finding::Column { seq: 0, column: "collection_id" },
     );
+    check(|rows| rows[11].key_id = Some("x".into()), Finding::Column { seq: 11, column: "key_id" });
+}
+
+#[test]
+fn a_key_is_found_under_its_own_id_only() {
+    fn check_column(key_id: Option<&str>, expected: Option<Finding>) {
+        let mut records = records(20);
+        (records[11].action, records[11].key_id) = (Action::KeyRevoke, Some("q7h2".into()));
+        let mut rows: Vec<Row> = records.iter().map(row).collect();
+        rows[11].key_id = key_id.map(str::to_owned);
+        assert_eq!(verify(&rows, &head(&rows)).err(), expected, "{key_id:?}");
+    }
+    check_column(Some("q7h2"), None);
+    check_column(Some("q7h3"), Some(Finding::Column { seq: 11, column: "key_id" }));
+    check_column(None, Some(Finding::Column { seq: 11, column: "key_id" }));
 }
 
 #[test]

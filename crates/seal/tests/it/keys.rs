@@ -2,7 +2,8 @@
 
 use data_encoding::HEXLOWER;
 use strongroom_seal::{
-    ApplicationIdentity, CollectionIdentity, KeyId, Keyring, OpenError, RootKey, SlotKey, keyfile,
+    ApplicationIdentity, CollectionIdentity, KeyId, Keyring, OpenError, RootKey, SlotKey, commitment_of,
+    keyfile,
 };
 
 pub(crate) const COLLECTION: CollectionIdentity<'static> =
@@ -110,6 +111,90 @@ fn an_application_face_opens_for_its_own_application_only() {
             keyring.open_application_face(&other, &sealed).expect_err("another application, or a tombstone");
         assert_eq!(error, OpenError::NotAuthentic);
     }
+}
+
+#[test]
+fn a_grant_opens_for_its_own_key_and_epoch_only() {
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let sealed = keyring.seal_grant("q7h2m4k8x1c9", 2, b"list,deliver").expect("short");
+    assert_eq!(*keyring.open_grant("q7h2m4k8x1c9", 2, &sealed).expect("its own"), b"list,deliver");
+    for (id, epoch) in [("q7h2m4k8x1c8", 2), ("q7h2m4k8x1c9", 1), ("q7h2m4k8x1c9", 3)] {
+        let error = keyring.open_grant(id, epoch, &sealed).expect_err("another key, or another time");
+        assert_eq!(error, OpenError::NotAuthentic, "{id} {epoch}");
+    }
+    let elsewhere = Keyring::random("instance").expect("the system draws");
+    let error = elsewhere.open_grant("q7h2m4k8x1c9", 2, &sealed).expect_err("another keyring");
+    assert!(matches!(error, OpenError::OtherKey { .. }), "{error}");
+}
+
+#[test]
+fn a_grant_passes_for_nothing_else_and_nothing_else_for_a_grant() {
+    let keyring = Keyring::random("instance").expect("the system draws");
+    // All three are sealed for one object, one version and no application, and their keys come from one master.
+    let nowhere = ApplicationIdentity { born: "", id: "q7h2m4k8x1c9", live: true };
+    let collection = CollectionIdentity { application: "", born: "", id: "q7h2m4k8x1c9" };
+    let grant = keyring.seal_grant("q7h2m4k8x1c9", 0, b"list").expect("short");
+    let face = keyring.seal_application_face(&nowhere, b"a name").expect("short");
+    let (_, wrapped) = keyring.new_collection_key(&collection, 0).expect("the system draws");
+    assert_eq!(keyring.open_application_face(&nowhere, &grant).err(), Some(OpenError::NotAuthentic));
+    assert_eq!(keyring.open_collection_key(&collection, 0, &grant).err(), Some(OpenError::NotAuthentic));
+    for other in [face, wrapped] {
+        assert_eq!(keyring.open_grant("q7h2m4k8x1c9", 0, &other).err(), Some(OpenError::NotAuthentic));
+    }
+}
+
+#[test]
+fn a_grant_has_a_commitment_of_its_own() {
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let sealed = || keyring.seal_grant("q7h2m4k8x1c9", 1, b"list").expect("short");
+    let one = commitment_of(&sealed()).expect("a record");
+    assert_ne!(commitment_of(&sealed()), Some(one));
+}
+
+#[test]
+fn a_damaged_grant_never_opens() {
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let sealed = keyring.seal_grant("q7h2m4k8x1c9", 1, b"list").expect("short");
+    for bit in 0..sealed.len() * 8 {
+        let mut flipped = sealed.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(keyring.open_grant("q7h2m4k8x1c9", 1, &flipped).is_err(), "bit {bit}");
+    }
+}
+
+#[test]
+fn a_verifier_holds_for_exactly_its_key_and_its_secret() {
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let verifier = keyring.token_verifier("q7h2m4k8x1c9", b"secret");
+    assert!(keyring.is_token("q7h2m4k8x1c9", b"secret", &verifier));
+    let others: [(&str, &[u8]); 5] = [
+        ("q7h2m4k8x1c8", b"secret"),
+        ("q7h2m4k8x1c9", b"secreu"),
+        ("q7h2m4k8x1c9", b""),
+        ("q7h2m4k8x1c9s", b"ecret"),
+        ("q7h2m4k8x1c", b"9secret"),
+    ];
+    for (id, secret) in others {
+        assert!(!keyring.is_token(id, secret, &verifier), "{id}");
+    }
+    for byte in 0..32 {
+        let mut wrong = verifier;
+        wrong[byte] ^= 1;
+        assert!(!keyring.is_token("q7h2m4k8x1c9", b"secret", &wrong), "byte {byte}");
+    }
+    let elsewhere = Keyring::random("instance").expect("the system draws");
+    assert!(!elsewhere.is_token("q7h2m4k8x1c9", b"secret", &verifier));
+}
+
+#[test]
+fn a_new_keyring_lacks_nothing_and_its_verifiers_hold_when_it_is_opened_again() {
+    let root = RootKey::random().expect("the system draws");
+    let keyring = Keyring::random("instance").expect("the system draws");
+    assert!(!keyring.lacks_token());
+    let verifier = keyring.token_verifier("q7h2m4k8x1c9", b"secret");
+    let sealed = keyring.seal(&root, 1).expect("the system draws");
+    let again = Keyring::open(&sealed, &root, "instance", 1).expect("its own root key");
+    assert!(again.is_token("q7h2m4k8x1c9", b"secret", &verifier));
 }
 
 #[test]

@@ -98,8 +98,33 @@ fn code(escape: &str) -> Option<u32> {
     u32::from_str_radix(escape.strip_prefix('u')?.get(..4)?, 16).ok()
 }
 
+/// Says something twice: once to measure it, once into a buffer of that exact size, which is wiped when dropped.
+pub(crate) fn write_exactly(say: impl Fn(&mut dyn FnMut(&str))) -> Zeroizing<String> {
+    let mut length = 0;
+    say(&mut |piece| length += piece.len());
+    let mut json = Zeroizing::new(String::with_capacity(length));
+    say(&mut |piece| json.push_str(piece));
+    json
+}
+
+/// Writes a JSON array, each element by `say`.
+pub(crate) fn write_list<T>(
+    elements: &[T],
+    push: &mut dyn FnMut(&str),
+    say: impl Fn(&T, &mut dyn FnMut(&str)),
+) {
+    push("[");
+    for (i, element) in elements.iter().enumerate() {
+        if i > 0 {
+            push(",");
+        }
+        say(element, push);
+    }
+    push("]");
+}
+
 /// Writes a text as a JSON string. `push` gets the pieces in order; nothing is kept.
-pub(crate) fn write_escaped(text: &str, push: &mut impl FnMut(&str)) {
+pub(crate) fn write_escaped(text: &str, push: &mut dyn FnMut(&str)) {
     push("\"");
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {

@@ -88,12 +88,12 @@ fn the_id_of_a_buried_collection_is_free_at_once() {
         furnish(&store).await;
         let mut change = store.begin(1).await.expect("a change");
         change.bury_collection("c1", 7, 40, b"buried").await.expect("a live one");
-        assert_eq!(change.current("a1", "col").await.expect("an answer"), None);
-        assert_eq!(change.version("a1", "col", 1).await.expect("an answer"), None);
+        assert_eq!(change.current_face("a1", "col").await.expect("an answer"), None);
+        assert_eq!(change.version_face("a1", "col", 1).await.expect("an answer"), None);
         put(&mut change, &collection("a1", "col", "c2", 41)).await;
         change.commit().await.expect("a commit");
 
-        let (live, _) = store.current(1, "a1", "col").await.expect("an answer").expect("the new one");
+        let (live, _) = store.current_face(1, "a1", "col").await.expect("an answer").expect("the new one");
         assert_eq!(live, collection("a1", "col", "c2", 41));
         let all = store.every_collection(1, None, 9).await.expect("an answer");
         let (buried, kept) = all.first().expect("the tombstone");
@@ -120,10 +120,13 @@ fn a_collection_changes_only_at_the_epoch_that_was_read() {
         change.insert_version("c1", &version(2)).await.expect("a new version");
         change.update_collection(&row, 7).await.expect("the epoch that was read");
         assert_eq!(change.prune_versions("c1", 2).await.expect("a count"), 1);
-        assert_eq!(change.current("a1", "col").await.expect("an answer"), Some((row.clone(), version(2))));
+        assert_eq!(change.current_face("a1", "col").await.expect("an answer"), Some((row.clone(), face(2))));
         assert_eq!(change.versions("c1").await.expect("an answer"), [face(2)]);
         change.commit().await.expect("a commit");
-        assert_eq!(store.current(1, "a1", "col").await.expect("an answer"), Some((row.clone(), version(2))));
+        assert_eq!(
+            store.current_face(1, "a1", "col").await.expect("an answer"),
+            Some((row.clone(), face(2)))
+        );
         assert_eq!(store.versions(1, "c1").await.expect("an answer"), [face(2)]);
 
         row.updated_at = 91;
@@ -257,8 +260,9 @@ fn a_change_is_seen_by_others_when_it_is_committed_and_not_before() {
 fn of_two_who_read_the_same_epoch_the_first_wins() {
     each_pair(async |one, other| {
         furnish(&one).await;
-        let (mut mine, _) = one.current(1, "a1", "col").await.expect("an answer").expect("a collection");
-        let (mut theirs, _) = other.current(1, "a1", "col").await.expect("an answer").expect("a collection");
+        let (mut mine, _) = one.current_face(1, "a1", "col").await.expect("an answer").expect("a collection");
+        let (mut theirs, _) =
+            other.current_face(1, "a1", "col").await.expect("an answer").expect("a collection");
         assert_eq!(mine, theirs);
 
         mine.epoch += 1;

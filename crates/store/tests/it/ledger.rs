@@ -148,6 +148,33 @@ fn the_newest_record_is_the_one_about_just_this() {
     });
 }
 
+#[test]
+fn a_record_is_found_by_its_place() {
+    each(async |store| {
+        begin_ledger(&store).await;
+        append(&store, 2).await;
+        assert_eq!(store.record(1, 1).await.expect("an answer"), Some(record(1, "app", "col")));
+        for (ledger, seq) in [(1, 2), (1, u64::MAX), (2, 1)] {
+            assert_eq!(store.record(ledger, seq).await.expect("an answer"), None, "{ledger} {seq}");
+        }
+        let mut change = store.begin(1).await.expect("a change");
+        assert_eq!(change.record(0).await.expect("an answer"), Some(record(0, "app", "col")));
+    });
+}
+
+#[test]
+fn a_delivery_ends_once() {
+    each(async |store| {
+        let mut change = store.begin(1).await.expect("a change");
+        change.insert_run_end(3, 4).await.expect("its first end");
+        change.insert_run_end(5, 6).await.expect("another delivery");
+        change.commit().await.expect("a commit");
+        let again = store.begin(1).await.expect("a change").insert_run_end(3, 7).await;
+        assert!(matches!(again, Err(ChangeError::Exists)), "{again:?}");
+        store.begin(2).await.expect("a change").insert_run_end(3, 4).await.expect("another ledger's");
+    });
+}
+
 pub(crate) async fn begin_ledger(store: &Store) {
     let mut change = store.begin(1).await.expect("a change");
     change.insert_head(&head()).await.expect("a new ledger");

@@ -2,10 +2,13 @@
 //! SQLite can show is in `place`; `tamper` alone knows what the file looks like inside.
 
 mod change;
+mod group;
+mod keys;
 mod ledger;
 mod many;
 mod place;
 mod read;
+mod restore;
 mod samples;
 mod tamper;
 
@@ -21,6 +24,9 @@ fn each(promise: impl AsyncFn(Store)) {
         promise(Store::memory().await.expect("a store in memory")).await;
         let data = folder();
         promise(Store::create(data.path()).await.expect("a store in a folder")).await;
+        let data = folder();
+        Store::create(data.path()).await.expect("a store in a folder").close().await;
+        promise(Store::open_serving(data.path(), 2).await.expect("a store that serves")).await;
     });
 }
 

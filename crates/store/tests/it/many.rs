@@ -1,6 +1,8 @@
 //! Many at once, each with a connection of its own, as processes have.
 
+use std::pin::pin;
 use std::sync::{Arc, Barrier};
+use std::task::{Context, Waker};
 use std::thread;
 
 use strongroom_ledger::tree::Frontier;
@@ -61,6 +63,45 @@ fn many_who_make_one_store_make_one() {
                 assert_eq!(block_on(store.head(1)).expect("an answer"), None);
             });
         }
+    });
+}
+
+#[test]
+fn many_threads_of_one_store_lose_nothing_when_some_go_away() {
+    let data = folder();
+    block_on(async {
+        let store = Store::create(data.path()).await.expect("a store");
+        begin_ledger(&store).await;
+        store.close().await;
+    });
+    let store = block_on(Store::open_serving(data.path(), WRITERS)).expect("the server");
+    let together = Barrier::new(WRITERS);
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (store, together) = (&store, &together);
+            scope.spawn(move || {
+                together.wait();
+                for count in 0..10 * RECORDS {
+                    let id = format!("{writer}-{count}");
+                    block_on(async {
+                        let mut change = store.begin(1).await.expect("a change");
+                        change.insert_application(&application(&id, &id)).await.expect("a new one");
+                        let mut waiting = pin!(change.commit());
+                        // Some are asked once and then forgotten.
+                        let asked = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                        if asked.is_pending() && count % 3 > 0 {
+                            waiting.await.expect("a commit");
+                        }
+                    });
+                }
+            });
+        }
+    });
+    block_on(async {
+        let other = Store::open(data.path()).await.expect("the same store");
+        append(&other, 1).await;
+        let all = other.applications(1, None, 9_999).await.expect("an answer").len();
+        assert_eq!(all, 10 * WRITERS * RECORDS, "also those who went away had joined");
     });
 }
 

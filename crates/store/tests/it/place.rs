@@ -8,7 +8,7 @@ use std::process::Command;
 use strongroom_store::{OpenError, Store};
 
 use crate::samples::{application, furnish};
-use crate::{block_on, folder};
+use crate::{block_on, folder, ledger};
 
 #[test]
 fn a_path_that_is_not_absolute_is_refused() {
@@ -138,6 +138,59 @@ fn what_was_written_back_needs_no_log() {
         let mut change = store.begin(1).await.expect("a change");
         change.insert_application(&application("other", "a2")).await.expect("a new one");
         change.commit().await.expect("a commit");
+    });
+}
+
+#[test]
+fn one_server_at_a_time_and_commands_beside_it() {
+    let data = folder();
+    block_on(async {
+        let error = Store::open_serving(data.path(), 1).await.err().expect("nothing to serve");
+        assert!(matches!(error, OpenError::Missing { .. }), "{error:?}");
+        Store::create(data.path()).await.expect("a new store").close().await;
+
+        let server = Store::open_serving(data.path(), 1).await.expect("the first");
+        let error = Store::open_serving(data.path(), 1).await.err().expect("the second");
+        assert!(matches!(error, OpenError::Served { .. }), "{error:?}");
+        let sentence = format!(
+            "a strongroom server is already running on {}: use that one, or end it first",
+            data.path().display()
+        );
+        assert_eq!(error.to_string(), sentence);
+
+        let command = Store::open(data.path()).await.expect("a command beside it");
+        furnish(&command).await;
+        assert!(server.application(1, "app").await.expect("an answer").is_some());
+        let mut change = server.begin(1).await.expect("a change");
+        change.insert_application(&application("other", "a2")).await.expect("a new one");
+        change.commit().await.expect("a commit");
+        assert!(command.application(1, "other").await.expect("an answer").is_some());
+
+        server.close().await;
+        Store::open_serving(data.path(), 1).await.expect("the first has ended; the command has not");
+    });
+}
+
+#[test]
+fn a_large_log_is_written_back_while_nobody_writes() {
+    let data = folder();
+    let log = || fs::metadata(data.path().join("strongroom.db-wal")).expect("the log is kept").len();
+    block_on(async {
+        Store::create(data.path()).await.expect("a new store").close().await;
+        let store = Store::open_serving(data.path(), 1).await.expect("the server");
+        furnish(&store).await;
+        store.tend().await;
+        assert!(log() > 0, "it is not worth the trouble");
+        ledger::append(&store, 64).await;
+        let large = log();
+        let change = store.begin(1).await.expect("a change");
+        store.tend().await;
+        assert_eq!(log(), large, "somebody writes");
+        drop(change);
+        store.tend().await;
+        assert_eq!(log(), 0);
+        assert!(store.application(1, "app").await.expect("an answer").is_some());
+        ledger::append(&store, 1).await;
     });
 }
 

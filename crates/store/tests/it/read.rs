@@ -15,13 +15,17 @@ fn a_new_store_is_empty() {
         assert_eq!(store.application(0, "app").await.expect("an answer"), None);
         assert_eq!(store.applications(0, None, 9).await.expect("an answer"), []);
         assert_eq!(store.every_application(0, None, 9).await.expect("an answer"), []);
-        assert_eq!(store.current(0, "a1", "col").await.expect("an answer"), None);
-        assert_eq!(store.version(0, "a1", "col", 1).await.expect("an answer"), None);
         assert_eq!(store.current_face(0, "a1", "col").await.expect("an answer"), None);
         assert_eq!(store.version_face(0, "a1", "col", 1).await.expect("an answer"), None);
         assert_eq!(store.collections(0, "a1", None, 9).await.expect("an answer"), []);
         assert_eq!(store.every_collection(0, None, 9).await.expect("an answer"), []);
+        assert_eq!(store.buried_collection(0, "a1", "col", "c1").await.expect("an answer"), None);
+        assert_eq!(store.buried_application(0, "app", "a1").await.expect("an answer"), None);
         assert_eq!(store.versions(0, "c1").await.expect("an answer"), []);
+        assert_eq!(store.version_of(0, "c1", 1).await.expect("an answer"), None);
+        assert_eq!(store.key(0, "k1").await.expect("an answer"), None);
+        assert_eq!(store.keys(0, None, 9).await.expect("an answer"), []);
+        assert_eq!(store.record(0, 0).await.expect("an answer"), None);
         assert_eq!(store.records(0, Default::default(), 0, 9).await.expect("an answer"), []);
         assert_eq!(store.leaves(0, 0, 9).await.expect("an answer"), []);
         assert_eq!(store.newest_record(0, "", "").await.expect("an answer"), None);
@@ -60,13 +64,15 @@ fn an_application_and_a_collection_come_back_as_they_went_in() {
     each(async |store| {
         furnish(&store).await;
         assert_eq!(store.application(1, "app").await.expect("an answer"), Some(application("app", "a1")));
-        let stored = (collection("a1", "col", "c1", 20), version(1));
-        assert_eq!(store.current(1, "a1", "col").await.expect("an answer"), Some(stored.clone()));
-        let (row, first) = stored;
-        let found = store.version(1, "a1", "col", 1).await.expect("an answer");
-        assert_eq!(found, Some((row.clone(), Some(first))));
-        assert_eq!(store.version(1, "a1", "col", 2).await.expect("an answer"), Some((row.clone(), None)));
-        assert_eq!(store.version(1, "a1", "col", u64::MAX).await.expect("an answer"), Some((row, None)));
+        let row = collection("a1", "col", "c1", 20);
+        let found = store.current_face(1, "a1", "col").await.expect("an answer");
+        assert_eq!(found, Some((row.clone(), face(1))));
+        for number in [2, u64::MAX] {
+            let found = store.version_face(1, "a1", "col", number).await.expect("an answer");
+            assert_eq!(found, Some((row.clone(), None)));
+            assert_eq!(store.version_of(1, "c1", number).await.expect("an answer"), None);
+        }
+        assert_eq!(store.version_of(1, "c1", 1).await.expect("an answer"), Some(version(1)));
     });
 }
 
@@ -106,10 +112,10 @@ fn an_id_is_its_bytes() {
         furnish(&store).await;
         for id in ["APP", "app ", " app", "ap", "app\0", "%", "app' OR '1'='1"] {
             assert_eq!(store.application(1, id).await.expect("an answer"), None, "{id:?}");
-            assert_eq!(store.current(1, "a1", id).await.expect("an answer"), None, "{id:?}");
+            assert_eq!(store.current_face(1, "a1", id).await.expect("an answer"), None, "{id:?}");
         }
         assert_eq!(
-            store.current(1, "app", "col").await.expect("an answer"),
+            store.current_face(1, "app", "col").await.expect("an answer"),
             None,
             "an application is asked by birth"
         );
@@ -122,7 +128,7 @@ fn one_ledger_knows_nothing_of_another() {
         furnish(&store).await;
         assert_eq!(store.application(2, "app").await.expect("an answer"), None);
         assert_eq!(store.applications(2, None, 9).await.expect("an answer"), []);
-        assert_eq!(store.current(2, "a1", "col").await.expect("an answer"), None);
+        assert_eq!(store.current_face(2, "a1", "col").await.expect("an answer"), None);
         assert_eq!(store.collections(2, "a1", None, 9).await.expect("an answer"), []);
         assert_eq!(store.versions(2, "c1").await.expect("an answer"), []);
         assert_eq!(store.head(2).await.expect("an answer"), None);

@@ -35,6 +35,7 @@ pub(crate) fn record(seq: u64, application_id: &str, collection_id: &str) -> Rec
         time: 1_000 + seq as i64,
         application_id: application_id.to_owned(),
         collection_id: collection_id.to_owned(),
+        key_id: String::new(),
         generation: generation(),
         leaf: Hash([seq as u8; 32]),
         sealed: format!("record {seq}").into_bytes(),

@@ -9,7 +9,7 @@ use strongroom_store::{OpenError, RecordFilter, Store, StoreError};
 use tempfile::TempDir;
 
 use crate::ledger::append;
-use crate::samples::{furnish, version};
+use crate::samples::{application, furnish, version};
 use crate::{block_on, folder};
 
 #[test]
@@ -45,10 +45,10 @@ fn a_schema_from_another_time_is_refused_by_one_sentence() {
     let (data, path) = furnished();
     run(&path, "UPDATE layout SET number = 9, oldest_reader = 9");
     let error = block_on(Store::open(data.path())).err().expect("too new");
-    assert!(matches!(error, OpenError::NewerSchema { found: 9, known: 1 }));
+    assert!(matches!(error, OpenError::NewerSchema { found: 9, known: 2 }));
     assert_eq!(
         error.to_string(),
-        "the database has schema 9, and this program knows schemas up to 1: use a newer strongroom"
+        "the database has schema 9, and this program knows schemas up to 2: use a newer strongroom"
     );
     assert!(matches!(block_on(Store::create(data.path())).err(), Some(OpenError::NewerSchema { .. })));
 
@@ -56,7 +56,7 @@ fn a_schema_from_another_time_is_refused_by_one_sentence() {
     let error = block_on(Store::open(data.path())).err().expect("too old");
     assert!(matches!(error, OpenError::OlderSchema { found: 0 }), "{error:?}");
 
-    run(&path, "UPDATE layout SET number = 2, oldest_reader = 1");
+    run(&path, "UPDATE layout SET number = 3, oldest_reader = 2");
     let store = block_on(Store::open(data.path())).expect("newer, but made so that we may use it");
     assert!(block_on(store.application(1, "app")).expect("an answer").is_some());
 
@@ -66,17 +66,51 @@ fn a_schema_from_another_time_is_refused_by_one_sentence() {
 }
 
 #[test]
+fn a_database_of_the_first_schema_is_led_on_with_all_that_is_in_it() {
+    let data = folder();
+    let path = data.path().join("strongroom.db");
+    let schema = include_str!("../../migrations/0001.sql");
+    let schema = schema.replace("{bytes}", "BLOB").replace("{bytewise}", "COLLATE BINARY");
+    run(&path, &schema);
+    run(
+        &path,
+        "PRAGMA application_id = 0x7374726f; PRAGMA journal_mode = WAL; \
+        INSERT INTO layout VALUES (0, 1, 1); INSERT INTO heads VALUES (1, 0, zeroblob(8), '1-aaaaaaaa'); \
+        INSERT INTO applications VALUES (1, 'app', '', 'a1', 10, 11, NULL, CAST('face of a1' AS BLOB)); \
+        INSERT INTO records VALUES (1, 0, 1000, 'app', 'col', '1-aaaaaaaa', zeroblob(32), x'07')",
+    );
+    for name in ["strongroom.db", "strongroom.db-wal", "strongroom.db-shm"] {
+        let path = data.path().join(name);
+        if path.exists() {
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("our own file");
+        }
+    }
+    block_on(async {
+        let store = Store::open(data.path()).await.expect("led on");
+        assert_eq!(store.application(1, "app").await.expect("an answer"), Some(application("app", "a1")));
+        let told = store.record(1, 0).await.expect("an answer").expect("it was there");
+        assert_eq!((told.key_id.as_str(), told.sealed), ("", vec![7]));
+        assert_eq!(
+            store.newest_record(1, "app", "col").await.expect("an answer").map(|row| row.seq),
+            Some(0)
+        );
+        assert_eq!(store.keys(1, None, 9).await.expect("an answer"), []);
+        store.check_integrity().await.expect("it is whole");
+        // Once, and beside others from then on.
+        Store::open(data.path()).await.expect("there is nothing left to do");
+    });
+}
+
+#[test]
 fn a_collection_that_lost_its_current_version_is_damage_and_does_not_vanish() {
     let (data, path) = furnished();
     run(&path, "DELETE FROM versions");
     block_on(async {
         let store = Store::open(data.path()).await.expect("a store");
-        let error = store.current(1, "a1", "col").await.expect_err("it lost its version");
+        let error = store.current_face(1, "a1", "col").await.expect_err("it lost its version");
         assert!(matches!(error, StoreError::Damaged { .. }));
         let sentence = "the database is damaged (secrets collection col has lost its current version 1): restore a backup";
         assert_eq!(error.to_string(), sentence);
-        let error = store.current_face(1, "a1", "col").await.expect_err("it lost its version");
-        assert!(matches!(error, StoreError::Damaged { .. }));
         let error = store.collections(1, "a1", None, 9).await.expect_err("it lost its version");
         assert!(matches!(error, StoreError::Damaged { .. }));
         let all = store.every_collection(1, None, 9).await.expect("verification goes on");
@@ -94,7 +128,7 @@ fn what_was_written_as_another_kind_is_damage() {
             let answers = [
                 store.head(1).await.err(),
                 store.application(1, "app").await.err(),
-                store.current(1, "a1", "col").await.err(),
+                store.current_face(1, "a1", "col").await.err(),
             ];
             let damaged = answers.iter().flatten().all(|error| matches!(error, StoreError::Damaged { .. }));
             assert!(damaged && answers.iter().flatten().count() == 1, "{sql}: {answers:?}");
@@ -150,11 +184,11 @@ fn tables_that_are_not_ours_are_refused_and_left_alone() {
     check("ALTER TABLE collections ADD COLUMN planted");
     // Whatever says which schema it has.
     check("DROP TABLE layout");
-    check("DROP TABLE layout; CREATE VIEW layout AS SELECT 0 AS ledger, 1 AS number, 1 AS oldest_reader");
+    check("DROP TABLE layout; CREATE VIEW layout AS SELECT 0 AS ledger, 2 AS number, 2 AS oldest_reader");
     check("DROP TABLE layout; CREATE TABLE layout (planted)");
     check(
         "DROP TABLE layout; CREATE TABLE layout (ledger, number, oldest_reader); \
-        INSERT INTO layout VALUES (0, 1, 1)",
+        INSERT INTO layout VALUES (0, 2, 2)",
     );
     check(
         "ANALYZE; PRAGMA foreign_keys = OFF; DROP TABLE layout; DROP TABLE instance; DROP TABLE slots; DROP TABLE keyring; \
@@ -175,6 +209,30 @@ fn tables_that_are_not_ours_are_refused_and_left_alone() {
         }
         assert_eq!(fs::read(&path).expect("our own file"), before, "{sql}: it was changed");
     }
+}
+
+#[test]
+fn tables_that_are_altered_under_a_server_take_no_more_changes() {
+    let (data, path) = furnished();
+    block_on(async {
+        let store = Store::open_serving(data.path(), 1).await.expect("a store");
+        append(&store, 1).await;
+        // It looks again, and finds that nothing of ours has changed.
+        run(&path, "ANALYZE; CREATE TABLE planted (url TEXT); DROP TABLE planted");
+        append(&store, 1).await;
+
+        run(&path, "CREATE INDEX planted ON records (ledger)");
+        for _ in 0..2 {
+            let error = store.begin(1).await.err().expect("altered");
+            let sentence = "the database is damaged (its tables are no longer those that strongroom makes): \
+                restore a backup";
+            assert_eq!(error.to_string(), sentence);
+        }
+        // Nothing stays open: whoever mends it need not wait.
+        run(&path, "DROP INDEX planted");
+        append(&store, 1).await;
+        assert_eq!(store.leaves(1, 0, 9).await.expect("an answer").len(), 3);
+    });
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use rustix::fs::OFlags;
 
-use crate::open::uid;
 use crate::outcome::Usage;
+use crate::settings::uid;
 
 /// The examples, compiled in.
 const EXAMPLES: [(&str, &str); 3] = [
@@ -36,9 +36,11 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn parse(path: &Path) -> Result<Self, Usage> {
-        let text = path.to_str().ok_or(Usage("the folder's name is not UTF-8; choose another"))?;
+        let text = path.to_str().ok_or(Usage::from("the folder's name is not UTF-8; choose another"))?;
         if text.starts_with('-') {
-            return Err(Usage("a folder whose name begins with - looks like an option; write ./ before it"));
+            return Err(Usage::from(
+                "a folder whose name begins with - looks like an option; write ./ before it",
+            ));
         }
         Ok(Self { path: path.to_owned() })
     }
