@@ -86,8 +86,9 @@ fn run_slim(root: &Path, variables: &[(&str, OsString)]) -> Result<Outcome> {
     let own = run_one(own, SLIM, true, Duration::ZERO)?;
     // Beside this very program; the next build writes the whole one over it.
     let built = std::env::current_exe().context("find this program")?.with_file_name("strongroom");
-    let kept = built.with_file_name("strongroom-slim");
+    let kept = built.with_file_name("slim").join("strongroom");
     if own.is_clean() {
+        std::fs::create_dir_all(kept.with_file_name("")).context("a place for the slim program")?;
         std::fs::copy(&built, &kept).with_context(|| format!("keep {}", built.display()))?;
     }
     let mut served = cargo_test(root, CLI, variables);

@@ -121,7 +121,8 @@ where
         if_match,
         body,
         limits: desk.limits,
-        now,
+        // A body takes its time, and a key may end meanwhile.
+        now: (desk.options.clock)(),
         pattern,
         path: parts.uri.path().to_owned(),
         desk,

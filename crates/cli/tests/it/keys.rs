@@ -142,7 +142,8 @@ fn a_key_that_has_ended_opens_nothing_from_the_next_request_on() {
 fn no_key_is_ever_said_again() {
     let room = served();
     let token = room.make_key("--role viewer");
-    let mistyped = token.replacen(&token[30..31], if &token[30..31] == "a" { "b" } else { "a" }, 1);
+    let other = if &token[30..31] == "a" { "b" } else { "a" };
+    let mistyped = format!("{}{other}{}", &token[..30], &token[31..]);
     let stranger = Room::new().make_key("--role admin");
     for (wrong, words) in [
         (mistyped.as_str(), "STRONGROOM_API_KEY is refused: the checksum of this API key does not match"),
