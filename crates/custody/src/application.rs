@@ -1,6 +1,8 @@
 //! Applications: what collections belong to. An application is created, listed, looked at, changed, deleted and brought
 //! back here; what is in it is `collection`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use strongroom_ledger::record::Action;
 use strongroom_seal::{ApplicationIdentity, OpenError};
@@ -23,8 +25,8 @@ pub struct NewApplication {
 }
 
 /// What is sealed of an application.
-#[derive(Debug, Serialize, Deserialize)]
-struct ApplicationFace {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ApplicationFace {
     name: String,
     description: String,
     /// When it was created: the columns are held against this.
@@ -97,7 +99,7 @@ impl Custodian {
         let entry = Entry { application: Some((id.as_str(), &born)), ..Entry::of(Action::ApplicationCreate) };
         self.record(&mut transaction, caller, entry, now).await?;
         transaction.commit().await.map_err(Fault::from)?;
-        Ok(application(&row, face))
+        Ok(application(&row, &face))
     }
 
     /// The applications within the caller's reach, by id: those after a mark, as many as the limit says; all of them
@@ -128,7 +130,7 @@ impl Custodian {
                 }
                 let id = ApplicationId::parse(&row.id).map_err(|_| altered(row, None))?;
                 if let Some((row, face)) = self.live_application(&id).await? {
-                    items.push(application(&row, face));
+                    items.push(application(&row, &face));
                 }
             }
             if !more {
@@ -143,7 +145,7 @@ impl Custodian {
     /// [`Absent::Application`].
     pub async fn get_application(&self, access: &Access<List>) -> Result<Application, ReadError> {
         let (row, face) = self.application_of(access).await?;
-        Ok(application(&row, face))
+        Ok(application(&row, &face))
     }
 
     /// Changes an application's name or description.
@@ -159,10 +161,10 @@ impl Custodian {
         access.of_whole_application()?;
         let (mut row, before) = self.application_of(access).await?;
         let face = ApplicationFace {
-            name: update.name.unwrap_or(before.name),
-            description: update.description.unwrap_or(before.description),
+            name: update.name.unwrap_or_else(|| before.name.clone()),
+            description: update.description.unwrap_or_else(|| before.description.clone()),
+            created_at: before.created_at,
             updated_at: Some(now.as_micros()),
-            ..before
         };
         row.updated_at = now.as_micros();
         row.face = self.seal_face(&identity(&row), &face)?;
@@ -174,7 +176,7 @@ impl Custodian {
         let entry = Entry { application: Some((&row.id, &row.born)), ..Entry::of(Action::ApplicationUpdate) };
         self.record(&mut transaction, access.caller(), entry, now).await?;
         transaction.commit().await.map_err(Fault::from)?;
-        Ok(application(&row, face))
+        Ok(application(&row, &face))
     }
 
     /// Brings back the application of an id that was deleted last, with its collections.
@@ -195,12 +197,12 @@ impl Custodian {
         // The newest record about the id tells which one was deleted last, whatever the clock said then.
         let newest = transaction.newest_record(id.as_str(), "").await.map_err(Fault::from)?;
         let told = self.told(newest)?.filter(|told| told.action == Action::ApplicationDelete);
-        let last = told.and_then(|told| told.application_born).unwrap_or_default();
-        let found = transaction.buried_application(id.as_str(), &last).await.map_err(Fault::from)?;
+        let last = told.as_ref().and_then(|told| told.application_born.as_deref()).unwrap_or_default();
+        let found = transaction.buried_application(id.as_str(), last).await.map_err(Fault::from)?;
         let found = found.filter(|row| access.is_of(&row.born));
         let mut row = found.ok_or_else(|| Absent::Application(id.clone()))?;
         let before = self.open_application(&row)?;
-        let face = ApplicationFace { updated_at: Some(now.as_micros()), ..before };
+        let face = ApplicationFace { updated_at: Some(now.as_micros()), ..ApplicationFace::clone(&before) };
         row.tombstone = String::new();
         row.deleted_at = None;
         row.updated_at = now.as_micros();
@@ -213,7 +215,7 @@ impl Custodian {
             Entry { application: Some((&row.id, &row.born)), ..Entry::of(Action::ApplicationRestore) };
         self.record(&mut transaction, access.caller(), entry, now).await?;
         transaction.commit().await.map_err(Fault::from)?;
-        Ok(application(&row, face))
+        Ok(application(&row, &face))
     }
 
     /// Deletes an application with its collections: a tombstone stays, and the id is free at once.
@@ -250,7 +252,7 @@ impl Custodian {
     async fn application_of<A>(
         &self,
         access: &Access<A>,
-    ) -> Result<(ApplicationRow, ApplicationFace), ReadError> {
+    ) -> Result<(ApplicationRow, Arc<ApplicationFace>), ReadError> {
         let id = access.application();
         let live = self.live_application(id).await?.filter(|(row, _)| access.is_of(&row.born));
         live.ok_or_else(|| Absent::Application(id.clone()).into())
@@ -260,7 +262,7 @@ impl Custodian {
     async fn live_application(
         &self,
         id: &ApplicationId,
-    ) -> Result<Option<(ApplicationRow, ApplicationFace)>, ReadError> {
+    ) -> Result<Option<(ApplicationRow, Arc<ApplicationFace>)>, ReadError> {
         let mut look = Look::default();
         loop {
             let row = self.store.application(LEDGER, id.as_str()).await.map_err(Fault::from)?;
@@ -289,7 +291,11 @@ impl Custodian {
     }
 
     /// What is sealed of a row, if it is that of this application, living or not as its columns say.
-    fn open_application(&self, row: &ApplicationRow) -> Result<ApplicationFace, Fault> {
+    fn open_application(&self, row: &ApplicationRow) -> Result<Arc<ApplicationFace>, Fault> {
+        self.memos.applications.opened(row.born.clone(), row.clone(), || self.open_application_anew(row))
+    }
+
+    fn open_application_anew(&self, row: &ApplicationRow) -> Result<ApplicationFace, Fault> {
         let opened = self.keyring.open_application_face(&identity(row), &row.face);
         let bytes = opened.map_err(|source| altered(row, Some(source)))?;
         let face: ApplicationFace = serde_json::from_slice(&bytes).map_err(|_| altered(row, None))?;
@@ -328,11 +334,11 @@ fn altered(row: &ApplicationRow, source: Option<OpenError>) -> Fault {
     Fault::Integrity { what: format!("application {} (born {})", row.id, row.born), source }
 }
 
-fn application(row: &ApplicationRow, face: ApplicationFace) -> Application {
+fn application(row: &ApplicationRow, face: &ApplicationFace) -> Application {
     Application {
         id: row.id.clone(),
-        name: face.name,
-        description: face.description,
+        name: face.name.clone(),
+        description: face.description.clone(),
         created_at: Timestamp::from_micros(row.created_at),
         updated_at: Timestamp::from_micros(row.updated_at),
     }

@@ -23,7 +23,7 @@ impl Custodian {
         match stored {
             Some((stored, found)) if is_token && stored.is_live(now) => {
                 self.uses.note(token.id(), now, found.last_used_at);
-                Ok(Caller::with_key(grant(stored, found)))
+                Ok(Caller::with_key(grant(&stored, found)))
             }
             _ => Err(AuthenticateError::Refused),
         }
@@ -62,11 +62,11 @@ impl Custodian {
     }
 }
 
-fn grant(stored: StoredKey, found: KeyFound) -> Grant {
+fn grant(stored: &StoredKey, found: KeyFound) -> Grant {
     Grant {
-        id: stored.id,
+        id: stored.id.clone(),
         can: stored.can,
-        scope: stored.scope,
+        scope: stored.scope.clone(),
         expires_at: stored.expires_at,
         sealed: found.key.sealed,
         told: found.newest.map_or(0, |record| record.seq),

@@ -162,7 +162,7 @@ impl Custodian {
                     return Ok(Page::cut(items, CollectionMark::of));
                 }
                 let told = self.told_of(application, &collection.id).await?;
-                let newest = match is_told(Some(collection), told.as_ref(), &born) {
+                let newest = match is_told(Some(collection), told.as_deref(), &born) {
                     true if access.covers_born(&collection.born) => {
                         Some((collection.clone(), version.clone()))
                     }
@@ -170,7 +170,7 @@ impl Custodian {
                 };
                 let Some((collection, version)) = &newest else { continue };
                 let chosen = Chosen { application, collection, version, current: version };
-                items.push(summary(&chosen, &self.open_face(&chosen)?));
+                items.push(summary(&chosen, &*self.open_face(&chosen)?));
             }
             match page.last() {
                 Some((row, _)) if page.len() == PAGE as usize => {
@@ -216,7 +216,7 @@ impl Custodian {
             let born_as = row.map(|row| format!(" (born {})", row.born)).unwrap_or_default();
             let what = format!("secrets collection {id} in application {}{born_as}", access.application());
             let seen = row.map(|row| (row.born.as_str(), row.epoch));
-            if look.stands(&what, seen, is_told(row, told.as_ref(), born))? {
+            if look.stands(&what, seen, is_told(row, told.as_deref(), born))? {
                 let found = found.filter(|(row, _)| access.covers_born(&row.born));
                 return found.ok_or_else(|| absent(access, id).into());
             }

@@ -13,6 +13,7 @@ use strongroom_store::{
 
 use crate::access::Caller;
 use crate::error::Fault;
+use crate::memo::Memos;
 use crate::uses::Uses;
 
 /// The ledger of an embedded strongroom. Where there are many, an application's is computed from its id.
@@ -25,6 +26,7 @@ pub struct Custodian {
     pub(crate) instance: String,
     pub(crate) limits: Limits,
     pub(crate) uses: Uses,
+    pub(crate) memos: Memos,
 }
 
 /// What a new instance is made with.
@@ -62,7 +64,14 @@ impl Custodian {
         let root = RootKey::random().map_err(random_fault)?;
         let keyring = Keyring::random(setup.instance).map_err(random_fault)?;
         let instance = setup.instance.to_owned();
-        let custodian = Self { store, keyring, instance, limits: setup.limits, uses: Uses::default() };
+        let custodian = Self {
+            store,
+            keyring,
+            instance,
+            limits: setup.limits,
+            uses: Uses::default(),
+            memos: Memos::default(),
+        };
         match custodian.begin_instance(caller, &setup, &root, now).await {
             Ok(true) => Ok(custodian),
             Ok(false) => Err(FoundError::Exists(Box::new(custodian.store))),
@@ -150,7 +159,7 @@ impl Custodian {
             what: format!("the limits of instance {}", row.id),
             source: None,
         })?;
-        Ok(Self { store, keyring, instance: row.id, limits, uses: Uses::default() })
+        Ok(Self { store, keyring, instance: row.id, limits, uses: Uses::default(), memos: Memos::default() })
     }
 
     /// The limits of its collections.

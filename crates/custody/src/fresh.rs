@@ -5,6 +5,8 @@
 //! What this cannot see: newer records that were cut off together with what they tell of, and a newer record whose row was
 //! removed or relabelled too. `verify` finds the latter.
 
+use std::sync::Arc;
+
 use strongroom_ledger::Record;
 use strongroom_ledger::record::Action;
 use strongroom_secrets::ApplicationId;
@@ -65,15 +67,18 @@ impl Custodian {
         &self,
         application: &ApplicationId,
         id: &str,
-    ) -> Result<Option<Record>, Fault> {
+    ) -> Result<Option<Arc<Record>>, Fault> {
         self.told(self.store.newest_record(LEDGER, application.as_str(), id).await?)
     }
 
     /// A record in the clear, if it is the one of its row.
-    pub(crate) fn told(&self, row: Option<RecordRow>) -> Result<Option<Record>, Fault> {
+    pub(crate) fn told(&self, row: Option<RecordRow>) -> Result<Option<Arc<Record>>, Fault> {
         let Some(row) = row else { return Ok(None) };
-        let altered = || Fault::Integrity { what: format!("audit record {}", row.seq), source: None };
-        let clear = self.open_record(&row).map_err(|_| altered())?;
-        columns(&row).check(&clear).map(Some).map_err(|_| altered())
+        let open = || {
+            let altered = |_| Fault::Integrity { what: format!("audit record {}", row.seq), source: None };
+            let clear = self.open_record(&row).map_err(altered)?;
+            columns(&row).check(&clear).map_err(altered)
+        };
+        self.memos.records.opened(row.seq, row.clone(), open).map(Some)
     }
 }

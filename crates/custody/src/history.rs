@@ -1,6 +1,8 @@
 //! The versions of a collection: listed, compared without a value being opened, and made current again. A rollback is a
 //! new version with an old one's contents; versions themselves do not change.
 
+use std::sync::Arc;
+
 use strongroom_ledger::record::Action;
 use strongroom_secrets::{CollectionId, Diff, Limits, Place, Secrets, SecretsCollectionSummary};
 use strongroom_secrets::{Timestamp, VersionSummary};
@@ -40,7 +42,7 @@ impl Custodian {
             versions.push(VersionSummary {
                 version: version.version,
                 created_at: Timestamp::from_micros(version.created_at),
-                created_by: face.created_by,
+                created_by: face.created_by.clone(),
                 secrets: face.secrets.len() as u64,
             });
         }
@@ -76,7 +78,7 @@ impl Custodian {
         born: &str,
         id: &CollectionId,
         number: u64,
-    ) -> Result<(String, Face), ReadError> {
+    ) -> Result<(String, Arc<Face>), ReadError> {
         let application = access.application();
         let (collection, version, current) = self.look_up(access, born, id, Some(number)).await?;
         let chosen = Chosen { application, collection: &collection, version: &version, current: &current };

@@ -2,6 +2,8 @@
 //! ids; and what it grants is sealed and fixed by the newest audit record about it, so that neither a wider grant nor a
 //! revoked one that was put back is believed. Of its secret only a verifier is kept.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use strongroom_ledger::Record;
 use strongroom_ledger::record::Action as Deed;
@@ -23,7 +25,7 @@ const REVOKED: u64 = 2;
 const PAGE: u32 = 200;
 
 /// A key as it is stored, opened and found to be what the ledger says.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StoredKey {
     pub(crate) id: ApiKeyId,
     pub(crate) can: Actions,
@@ -147,7 +149,7 @@ impl Custodian {
         let caller = access.caller();
         let mut transaction = self.begin(caller, now).await?;
         let found = transaction.key(id.as_str()).await.map_err(Fault::from)?.ok_or(KeyError::NoSuchKey)?;
-        let mut key = self.open_key(&found)?;
+        let mut key = StoredKey::clone(&*self.open_key(&found)?);
         if !reaches(caller, key.scope.as_ref()) {
             return Err(KeyError::NoSuchKey);
         }
@@ -170,7 +172,12 @@ impl Custodian {
     }
 
     /// A key's row in the clear, once it is the one that the newest record about it tells of.
-    pub(crate) fn open_key(&self, found: &KeyFound) -> Result<StoredKey, Fault> {
+    pub(crate) fn open_key(&self, found: &KeyFound) -> Result<Arc<StoredKey>, Fault> {
+        let rows = (found.key.clone(), found.newest.clone());
+        self.memos.keys.opened(found.key.id.clone(), rows, || self.open_key_anew(found))
+    }
+
+    fn open_key_anew(&self, found: &KeyFound) -> Result<StoredKey, Fault> {
         let KeyRow { id, epoch, sealed } = &found.key;
         let altered = || Fault::Integrity { what: format!("API key {id}"), source: None };
         let plain = self
@@ -263,11 +270,11 @@ impl StoredKey {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 
-    fn shown(self, last_used_at: Option<i64>) -> ApiKey {
+    fn shown(&self, last_used_at: Option<i64>) -> ApiKey {
         let collection_id = self.scope.as_ref().and_then(|scope| scope.collection.as_ref());
         ApiKey {
             id: self.id.to_string(),
-            name: self.name,
+            name: self.name.clone(),
             can: self.can,
             collection_id: collection_id.map(|(id, _)| id.to_string()),
             application_id: self.scope.as_ref().map(|scope| scope.application.to_string()),

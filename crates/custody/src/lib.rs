@@ -17,6 +17,7 @@ mod fresh;
 mod history;
 mod keys;
 mod life;
+mod memo;
 mod merge;
 mod page;
 mod release;

@@ -37,7 +37,7 @@ impl Custodian {
         let found = transaction.current_face(&born, id.as_str()).await.map_err(Fault::from)?;
         let told = self
             .told(transaction.newest_record(application.as_str(), id.as_str()).await.map_err(Fault::from)?)?;
-        if !is_told(found.as_ref().map(|(row, _)| row), told.as_ref(), &born) {
+        if !is_told(found.as_ref().map(|(row, _)| row), told.as_deref(), &born) {
             let what = format!("secrets collection {id} in application {application}");
             return Err(Fault::Integrity { what, source: None }.into());
         }
@@ -85,7 +85,7 @@ impl Custodian {
             transaction.newest_record(application.as_str(), id.as_str()).await.map_err(Fault::from)?;
         let told = self.told(newest)?;
         let live = transaction.current_face(&born, id.as_str()).await.map_err(Fault::from)?;
-        if !is_told(live.as_ref().map(|(row, _)| row), told.as_ref(), &born) {
+        if !is_told(live.as_ref().map(|(row, _)| row), told.as_deref(), &born) {
             let what = format!("secrets collection {id} in application {application}");
             return Err(Fault::Integrity { what, source: None }.into());
         }

@@ -1,6 +1,8 @@
 //! One version of a collection: sealing it, checking it against the collection's manifest, and opening what a caller
 //! may have of it. Every way to a face or to values leads through here.
 
+use std::sync::Arc;
+
 use strongroom_ledger::Generation;
 use strongroom_seal::random;
 use strongroom_seal::{
@@ -13,6 +15,7 @@ use strongroom_store::{CollectionRow, VersionFace, VersionRow};
 use crate::custodian::{Custodian, random_fault};
 use crate::error::Fault;
 use crate::face::{Face, FaceSecret};
+use crate::memo::Shown;
 
 /// A version to be sealed.
 pub(crate) struct Plain<'a> {
@@ -36,6 +39,14 @@ pub(crate) struct Chosen<'a> {
     pub(crate) version: &'a VersionFace,
     /// The collection's current version, which its manifest binds; where that was chosen, the same.
     pub(crate) current: &'a VersionFace,
+}
+
+impl Chosen<'_> {
+    /// What an opened face depends on, and what it is remembered by.
+    fn rows(&self) -> ((String, u64), Shown) {
+        let rows = (self.collection.clone(), self.version.clone(), self.current.clone());
+        ((self.collection.born.clone(), self.version.version), rows)
+    }
 }
 
 impl Custodian {
@@ -79,6 +90,12 @@ impl Custodian {
 
     /// The masked collection of a version.
     pub(crate) fn show(&self, chosen: &Chosen<'_>) -> Result<SecretsCollection<Mask>, Fault> {
+        let (key, rows) = chosen.rows();
+        let shown = self.memos.masked.opened(key, rows, || self.show_anew(chosen))?;
+        Ok(SecretsCollection::clone(&shown))
+    }
+
+    fn show_anew(&self, chosen: &Chosen<'_>) -> Result<SecretsCollection<Mask>, Fault> {
         let face = self.open_face(chosen)?;
         let id = collection_id(chosen.collection)?;
         let mask = |(place, value_id): (Place, ValueId)| Secret {
@@ -94,7 +111,12 @@ impl Custodian {
     }
 
     /// The face of a version, once the collection's manifest and the face agree.
-    pub(crate) fn open_face(&self, chosen: &Chosen<'_>) -> Result<Face, Fault> {
+    pub(crate) fn open_face(&self, chosen: &Chosen<'_>) -> Result<Arc<Face>, Fault> {
+        let (key, rows) = chosen.rows();
+        self.memos.faces.opened(key, rows, || self.open_face_anew(chosen))
+    }
+
+    fn open_face_anew(&self, chosen: &Chosen<'_>) -> Result<Face, Fault> {
         let row = chosen.collection;
         let (face_key, manifest_key) = self
             .keyring

@@ -43,7 +43,7 @@ impl SecretType {
 ///
 /// `V` is [`SecretValue`] where the plaintext is meant and [`crate::Mask`] where it must not be shown, so that an
 /// answer which must be masked cannot be filled with plaintext by mistake.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Secret<V> {
     /// `env` or `file`; `secret_type` is accepted in its place.
     #[serde(rename = "type", alias = "secret_type")]
@@ -73,7 +73,7 @@ pub struct SecretsCollectionSummary {
 }
 
 /// A named group of secrets that belongs to an application.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SecretsCollection<V> {
     /// The summary's fields stand beside `secrets`.
     #[serde(flatten)]
