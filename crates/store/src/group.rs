@@ -13,11 +13,13 @@ use std::task::Poll;
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 use crate::migrations;
-use crate::session::{Session, StoreError};
+use crate::session::{Session, StoreError, cause};
 use crate::transaction::CommitError;
 
 /// Whoever finds so many before it commits for them first.
 const LARGEST_GROUP: usize = 512;
+
+const WAITED_BEHIND: &str = "somebody before in the line waited for another process in vain";
 
 type Outcome = Result<(), CommitError>;
 
@@ -28,6 +30,11 @@ pub(crate) struct Line {
     // (`a_group_whose_leader_went_away_is_committed_by_whoever_lets_go_of_the_line`).
     deserted: AtomicBool,
     commits: AtomicU64,
+    /// How many have come to the line, which numbers them.
+    came: AtomicU64,
+    // Invariant: whoever came before this number does not wait once more for a database that somebody else has just
+    // waited for in vain (`who_waited_behind_a_busy_database_is_refused_with_the_first`).
+    kept_out: AtomicU64,
 }
 
 /// What the turn is about.
@@ -69,6 +76,8 @@ impl Line {
             writer: Mutex::new(Writer { session, group: None, schema }),
             deserted: AtomicBool::new(false),
             commits: AtomicU64::new(0),
+            came: AtomicU64::new(0),
+            kept_out: AtomicU64::new(0),
         }
     }
 
@@ -76,13 +85,15 @@ impl Line {
     pub(crate) async fn turn(&self) -> Turn<'_> {
         // Made before the wait: who goes away in the middle of it may have been given the turn just before.
         let settle = Settle(self);
-        Turn { writer: self.writer.lock().await, settle }
+        let number = self.came.fetch_add(1, Ordering::Relaxed);
+        Turn { writer: self.writer.lock().await, number, settle }
     }
 
     /// A turn if nobody has one.
     pub(crate) fn try_turn(&self) -> Option<Turn<'_>> {
         let settle = Settle(self);
-        self.writer.try_lock().ok().map(|writer| Turn { writer, settle })
+        let number = self.came.fetch_add(1, Ordering::Relaxed);
+        self.writer.try_lock().ok().map(|writer| Turn { writer, number, settle })
     }
 
     /// How often somebody committed.
@@ -99,6 +110,12 @@ impl Line {
             self.commits.fetch_add(1, Ordering::Relaxed);
             group.tell(writer.session.commit());
         }
+    }
+
+    /// Another process kept the database for as long as one of ours has patience: all who stand behind them have
+    /// waited too.
+    fn keep_out_who_waits(&self) {
+        self.kept_out.store(self.came.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Commits a group that was deserted, unless somebody has the turn: then it is for them, when they let go.
@@ -119,6 +136,7 @@ impl Line {
 /// The turn: nobody else asks the session meanwhile. It ends when this is dropped.
 pub(crate) struct Turn<'a> {
     writer: MutexGuard<'a, Writer>,
+    number: u64,
     // After the guard: who lets go looks whether something was left to them.
     settle: Settle<'a>,
 }
@@ -148,8 +166,16 @@ impl<'a> Turn<'a> {
         if group.is_some() {
             return session.mark().await;
         }
+        let line = self.settle.0;
+        if self.number < line.kept_out.load(Ordering::Relaxed) {
+            return Err(StoreError::Busy(cause(WAITED_BEHIND)));
+        }
         *group = Some(Group { joined: 0, outcome: watch::Sender::new(None) });
-        session.begin().await?;
+        let begun = session.begin().await;
+        if matches!(begun, Err(StoreError::Busy(_))) {
+            line.keep_out_who_waits();
+        }
+        begun?;
         schema.look(session).await
     }
 
@@ -260,5 +286,31 @@ impl Drop for Member<'_> {
             self.line.deserted.store(true, Ordering::SeqCst);
             self.line.settle();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waited_behind_a_busy_database_is_refused_with_the_first() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let line = Line::new(crate::open::memory().await.expect("a store in memory"));
+            let first = line.turn().await;
+            let mut second = pin!(line.turn());
+            let waits = poll_fn(|context| Poll::Ready(second.as_mut().poll(context).is_pending())).await;
+            assert!(waits, "the first has the turn");
+            // As `enter` does when another process kept the database for too long.
+            line.keep_out_who_waits();
+            drop(first);
+            let mut second = second.await;
+            assert!(matches!(second.enter().await, Err(StoreError::Busy(_))));
+            drop(second);
+            let mut third = line.turn().await;
+            third.enter().await.expect("who comes later tries again");
+            third.undo();
+        });
     }
 }
