@@ -15,22 +15,40 @@ pub(crate) use keys::{Can, Keys};
 pub(crate) use secrets::{App, Dialect, Given, Secrets};
 pub(crate) use serve::Serve;
 
+#[cfg(feature = "serve")]
+const BEGIN: &str = "Begin with:
+  strongroom quickstart
+
+Environment:
+  STRONGROOM_URL       the server to speak to, instead of a data folder
+  STRONGROOM_API_KEY   the API key to speak to it with
+  STRONGROOM_CA_CERT   a PEM file with the CA that signed its certificate
+  STRONGROOM_DATA      the data folder (default: in the XDG data folder)
+  STRONGROOM_ROOT_KEY  where the root key is, as file:/etc/strongroom.key
+  STRONGROOM_APP       the application, where --app is absent
+  STRONGROOM_LOG       a filter for the log on standard error, for example debug
+  NO_COLOR             no colours";
+
+/// The slim program speaks to a server only, and neither has nor names what works on a data folder.
+#[cfg(not(feature = "serve"))]
+const BEGIN: &str = "Begin with:
+  strongroom apps list --server https://strongroom.example
+
+Environment:
+  STRONGROOM_URL       the server to speak to
+  STRONGROOM_API_KEY   the API key to speak to it with
+  STRONGROOM_CA_CERT   a PEM file with the CA that signed its certificate
+  STRONGROOM_APP       the application, where --app is absent
+  STRONGROOM_LOG       a filter for the log on standard error, for example debug
+  NO_COLOR             no colours";
+
 /// A self-hosted home for secrets collections.
 ///
 /// A secrets collection is a named group of secrets that belongs to an application. A secret is an environment
 /// variable (env) or a file (file). `strongroom run` starts a program with a collection: variables in its
 /// environment, files at their paths, nothing left behind.
 #[derive(Debug, Parser)]
-#[command(name = "strongroom", version)]
-#[command(after_help = "Begin with:\n  strongroom quickstart\n\nEnvironment:\n  \
-    STRONGROOM_URL       the server to speak to, instead of a data folder\n  \
-    STRONGROOM_API_KEY   the API key to speak to it with\n  \
-    STRONGROOM_CA_CERT   a PEM file with the CA that signed its certificate\n  \
-    STRONGROOM_DATA      the data folder (default: strongroom in the XDG data folder)\n  \
-    STRONGROOM_ROOT_KEY  where the root key comes from, for example file:/etc/strongroom.key\n  \
-    STRONGROOM_APP       the application, where --app is absent\n  \
-    STRONGROOM_LOG       a filter for the log on standard error, for example debug\n  \
-    NO_COLOR             no colours")]
+#[command(name = "strongroom", version, after_help = BEGIN)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) everywhere: Everywhere,
@@ -43,9 +61,9 @@ pub(crate) struct Arguments {
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Everywhere {
     /// The data folder; overrides STRONGROOM_DATA, and STRONGROOM_URL.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", hide = SLIM)]
     pub(crate) data: Option<PathBuf>,
-    /// The server to speak to, instead of a data folder; overrides STRONGROOM_URL.
+    /// The server to speak to; overrides STRONGROOM_URL.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// A file with the API key for the server; overrides STRONGROOM_API_KEY.
@@ -75,22 +93,34 @@ pub(crate) enum Output {
     Json,
 }
 
+/// What works on a data folder answers in the slim program too, and is not listed there.
+const SLIM: bool = !cfg!(feature = "serve");
+
+#[cfg(feature = "serve")]
+const AUDIT: &str = "Examples:\n  strongroom audit list --app routing\n  strongroom audit verify";
+#[cfg(not(feature = "serve"))]
+const AUDIT: &str = "Example:\n  strongroom audit list --app routing";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// See the whole story on the examples, in a folder of its own.
+    #[command(hide = SLIM)]
     #[command(after_help = "Examples:\n  strongroom quickstart\n  strongroom quickstart /tmp/try --clean")]
     Quickstart(Quickstart),
     /// Create a strongroom, or adopt the one that is there.
     #[command(
-        after_help = "Examples:\n  strongroom init\n  strongroom init --root-key file:/etc/strongroom.key --limits nextmv"
+        hide = SLIM,
+        after_help = "Examples:\n  strongroom init\n  \
+        strongroom init --root-key file:/etc/strongroom.key --limits nextmv"
     )]
     Init(Init),
     /// Serve a strongroom over HTTP.
     ///
     /// It runs until SIGTERM or SIGINT, and then finishes what it was asked, for 10 seconds at most.
     #[command(
+        hide = SLIM,
         after_help = "Examples:\n  strongroom serve\n  strongroom serve --listen 0.0.0.0:7878 --tls-self-signed\n  \
-        strongroom serve --listen 10.0.0.5:443 --tls-cert server.pem --tls-key server.key"
+        strongroom serve --listen 10.0.0.5:443 --tls-cert tls.pem --tls-key tls.key"
     )]
     Serve(Serve),
     /// Start a program with a secrets collection.
@@ -98,8 +128,8 @@ pub(crate) enum Command {
     /// Exit codes: the program's own; death by a signal is re-raised; 125 strongroom refused or failed before the
     /// program started; 126 it cannot be executed; 127 it was not found.
     #[command(
-        after_help = "Examples:\n  strongroom run --app routing --collection my-secrets-collection -- python3 main.py\n  \
-        strongroom run --app routing --collection licences@3 --home /srv/job -- ./solve --fast"
+        after_help = "Examples:\n  strongroom run --app routing --collection licences -- python3 main.py\n  \
+        strongroom run --app routing --collection db@3 --home /srv/job -- ./solve"
     )]
     Run(Run),
     /// Create, list, change, delete and restore applications.
@@ -111,7 +141,7 @@ pub(crate) enum Command {
     /// Create, look at, change and delete secrets collections.
     #[command(
         subcommand,
-        after_help = "Examples:\n  strongroom secrets create --app routing --id db --env DB_PASSWORD --file .pgpass=@pgpass\n  \
+        after_help = "Examples:\n  strongroom secrets create --app routing --id db --env DB_PASSWORD\n  \
             strongroom secrets update db --app routing --env DB_PASSWORD=@new-password\n  \
             strongroom secrets get db@1 --app routing"
     )]
@@ -123,17 +153,14 @@ pub(crate) enum Command {
         strongroom keys list"
     )]
     Keys(Keys),
-    /// Read and verify the audit ledger.
-    #[command(
-        subcommand,
-        after_help = "Examples:\n  strongroom audit list --app routing\n  strongroom audit verify"
-    )]
+    #[cfg_attr(feature = "serve", doc = "Read and verify the audit ledger.")]
+    #[cfg_attr(not(feature = "serve"), doc = "Read the audit ledger.")]
+    #[command(subcommand, after_help = AUDIT)]
     Audit(Audit),
     /// Print a script that completes this program's commands in a shell.
-    #[command(
-        after_help = "Examples:\n  strongroom completions bash > ~/.local/share/bash-completion/completions/strongroom\n  \
-        strongroom completions fish > ~/.config/fish/completions/strongroom.fish"
-    )]
+    #[command(after_help = "Examples:\n  cd ~/.local/share/bash-completion/completions\n  \
+        strongroom completions bash > strongroom\n  \
+        strongroom completions fish > ~/.config/fish/completions/strongroom.fish")]
     Completions {
         /// The shell.
         #[arg(value_enum)]
@@ -254,6 +281,7 @@ pub(crate) enum Audit {
     /// Verify the whole ledger.
     ///
     /// Exit codes: 0 in order; 1 it could not be read; 3 altered; 4 truncated.
+    #[command(hide = SLIM)]
     #[command(after_help = "Examples:\n  strongroom audit verify\n  strongroom audit verify --without-key")]
     Verify {
         /// Verify the tree of hashes alone, without the root key: whoever can write the data can pass this.

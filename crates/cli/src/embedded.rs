@@ -15,7 +15,6 @@ use strongroom_secrets::{
 use strongroom_store::{OpenError, Store};
 use tokio::runtime::Runtime;
 
-use crate::output::quoted;
 use crate::settings::{Data, Source, now, uid};
 use crate::strongroom::Written;
 
@@ -300,8 +299,7 @@ fn unopened(data: &Data, error: OpenError) -> anyhow::Error {
 }
 
 fn missing(data: &Data) -> anyhow::Error {
-    let folder = data.folder.display().to_string();
-    let option = if data.is_default() { String::new() } else { format!(" --data {}", quoted(&folder)) };
+    let (folder, option) = (data.folder.display(), data.option());
     anyhow!("there is no strongroom in {folder}; make one with: strongroom init{option}")
 }
 

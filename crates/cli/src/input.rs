@@ -115,7 +115,7 @@ fn origin_of(path: &str) -> Origin {
 fn parse_place(secret_type: SecretType, location: &str) -> Result<Place> {
     Place::parse(secret_type, location).map_err(|error| {
         let location = location.to_owned();
-        RequestError::Location { secret_type: secret_type.as_str(), location, error }.into()
+        Usage::of(RequestError::Location { secret_type: secret_type.as_str(), location, error }).into()
     })
 }
 

@@ -14,6 +14,11 @@ use crate::output::printable;
 pub(crate) struct Usage(pub(crate) Cow<'static, str>);
 
 impl Usage {
+    /// What a rule of ours says of a word that was typed.
+    pub(crate) fn of(refused: impl std::error::Error) -> Self {
+        Self(refused.to_string().into())
+    }
+
     /// What is wrong with an option of ours.
     pub(crate) fn about(option: &str, wrong: &str) -> Self {
         Self(format!("{option} {wrong}").into())

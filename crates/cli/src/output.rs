@@ -4,7 +4,7 @@
 use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, Width, presets};
 use serde::Serialize;
 use strongroom_secrets::{Items, Timestamp};
 
@@ -61,11 +61,83 @@ pub(crate) fn print_table(header: &[&str], rows: Vec<Vec<String>>) -> Result<()>
             ColumnConstraint::ContentWidth
         });
     }
+    print_lines(&table)
+}
+
+fn print_lines(table: &Table) -> Result<()> {
     let mut out = std::io::stdout().lock();
     for line in table.to_string().lines() {
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// A column of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// What is of no use in part: a time, a number, a word of ours.
+    Whole(&'static str),
+    /// What others named, and may have named at length: it is cut where there is no room for it.
+    Cut(&'static str),
+}
+
+impl Column {
+    fn title(self) -> String {
+        let (Self::Whole(title) | Self::Cut(title)) = self;
+        title.to_uppercase()
+    }
+}
+
+/// The most columns of a list on a terminal.
+const LIST_WIDTH: u16 = 80;
+
+/// Prints a list, each row on one line: on a terminal in so many columns at most; elsewhere in as many as it needs,
+/// because what reads it there needs all of it.
+pub(crate) fn print_list(columns: &[Column], rows: Vec<Vec<String>>) -> Result<()> {
+    print_lines(&list(columns, rows, terminal_width().map(|width| width.min(LIST_WIDTH))))
+}
+
+fn list(columns: &[Column], rows: Vec<Vec<String>>, width: Option<u16>) -> Table {
+    let on_one_line = |cells: Vec<String>| {
+        let mut row = Row::from(cells);
+        row.max_height(1);
+        row
+    };
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(on_one_line(columns.iter().map(|column| column.title()).collect()));
+    // A cell is cut where its room ends, and not at the last blank before: none of them has this.
+    table.set_delimiter('\0');
+    for row in rows {
+        table.add_row(on_one_line(row.iter().map(|text| printable(text)).collect()));
+    }
+    let contents = table.column_max_content_widths();
+    let widths = width.map(|width| fit(contents, columns, width));
+    let last = columns.len().saturating_sub(1);
+    for (at, column) in table.column_iter_mut().enumerate() {
+        let padding = (u16::from(at > 0), u16::from(at < last));
+        column.set_padding(padding);
+        if let Some(widths) = &widths {
+            column
+                .set_constraint(ColumnConstraint::Absolute(Width::Fixed(widths[at] + padding.0 + padding.1)));
+        }
+    }
+    table
+}
+
+/// How wide the columns are where all of them and what is between them fit into a width: of those that may be cut, the
+/// widest gives way first.
+fn fit(mut widths: Vec<u16>, columns: &[Column], width: u16) -> Vec<u16> {
+    let between = 2 * columns.len().saturating_sub(1);
+    loop {
+        let total = between + widths.iter().map(|width| usize::from(*width)).sum::<usize>();
+        let may_be_cut = |at: &usize| matches!(columns[*at], Column::Cut(_)) && widths[*at] > 1;
+        let widest = (0..columns.len()).filter(may_be_cut).max_by_key(|at| widths[*at]);
+        match widest {
+            Some(widest) if total > usize::from(width) => widths[widest] -= 1,
+            _ => return widths,
+        }
+    }
 }
 
 /// Prints labelled facts, one a line; what is empty is no fact.
@@ -135,6 +207,61 @@ mod tests {
             assert!(printable(&unseen.to_string()).is_ascii(), "{unseen:?}");
         }
         assert_eq!(printable("é\u{2065}\u{2010}漢"), "é\u{2065}\u{2010}漢");
+    }
+
+    #[track_caller]
+    fn check_list(width: Option<u16>, rows: &[[&str; 3]], expected: &[&str]) {
+        let columns = [Column::Whole("seq"), Column::Cut("name"), Column::Cut("for")];
+        let rows = rows.iter().map(|row| row.map(str::to_owned).to_vec()).collect();
+        let table = list(&columns, rows, width).to_string();
+        assert_eq!(table.lines().map(str::trim_end).collect::<Vec<_>>(), expected, "{width:?}");
+    }
+
+    #[test]
+    fn a_list_fits_into_its_width_and_the_widest_column_gives_way_first() {
+        let rows = [["1", "a name of 22 letters!!", "routing/db"], ["100000", "b", "all"]];
+        let whole = [
+            "SEQ     NAME                    FOR",
+            "1       a name of 22 letters!!  routing/db",
+            "100000  b                       all",
+        ];
+        check_list(None, &rows, &whole);
+        check_list(Some(80), &rows, &whole);
+        check_list(Some(42), &rows, &whole);
+        check_list(
+            Some(41),
+            &rows,
+            &[
+                "SEQ     NAME                   FOR",
+                "1       a name of 22 letters…  routing/db",
+                "100000  b                      all",
+            ],
+        );
+        check_list(
+            Some(28),
+            &rows,
+            &["SEQ     NAME       FOR", "1       a name o…  routing/…", "100000  b          all"],
+        );
+        // Narrower than what is never cut.
+        check_list(Some(5), &rows, &["SEQ     …  …", "1       …  …", "100000  b  …"]);
+    }
+
+    #[test]
+    fn a_name_is_cut_by_what_it_takes_on_a_terminal_and_not_within_a_character() {
+        check_list(
+            Some(20),
+            &[
+                ["1", "漢字漢字漢字", "x"],
+                ["2", "e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}", "x"],
+            ],
+            &[
+                "SEQ  NAME        FOR",
+                "1    漢字漢字…   x",
+                "2    e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}e\u{301}   x",
+            ],
+        );
+        // What is harmful is made harmless first, and then it is cut.
+        check_list(Some(17), &[["1", "a\u{1b}[31mb", "x"]], &["SEQ  NAME     FOR", "1    a\\u{1b…  x"]);
     }
 
     #[test]

@@ -172,12 +172,12 @@ impl<'a> Settings<'a> {
 
     /// The application that is meant.
     pub(crate) fn application(&self, given: Option<&str>) -> Result<ApplicationId> {
-        let text = match given {
-            Some(text) => Some(text),
-            None => self.environment.text("STRONGROOM_APP")?,
-        };
+        if let Some(text) = given {
+            return Ok(ApplicationId::parse(text).map_err(Usage::of)?);
+        }
+        let text = self.environment.text("STRONGROOM_APP")?;
         let text = text.ok_or(Usage::from("which application? give --app APP or set STRONGROOM_APP"))?;
-        Ok(ApplicationId::parse(text)?)
+        ApplicationId::parse(text).context("STRONGROOM_APP is refused")
     }
 }
 

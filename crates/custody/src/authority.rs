@@ -17,7 +17,7 @@ impl Custodian {
     pub async fn authenticate(&self, token: &Token, now: Timestamp) -> Result<Caller, AuthenticateError> {
         let found = self.store.key(LEDGER, token.id().as_str()).await.map_err(Fault::from)?;
         let stored = found.map(|found| self.open_key(&found).map(|stored| (stored, found))).transpose()?;
-        // The same work for an id that is unknown: nobody learns from the time it takes which ids there are.
+        // The token is looked at for an id that is unknown too, though that row's opening is missing then.
         let verifier = stored.as_ref().map_or([0; 32], |(stored, _)| stored.verifier);
         let is_token = self.keyring.is_token(token.id().as_str(), token.secret(), &verifier);
         match stored {

@@ -6,8 +6,9 @@ use strongroom_secrets::{
     CollectionId, Delivered, Limits, Outline, OutlineSecret, RunClaimText, SecretValue,
 };
 use strongroom_secrets::{Secrets, SecretsCollectionSummary, Timestamp};
+use strongroom_store::{CollectionRow, VersionFace};
 
-use crate::access::{Access, Deliver, Reveal};
+use crate::access::{Access, Deliver, Reveal, Right};
 use crate::collection::absent;
 use crate::custodian::{Custodian, Entry};
 use crate::error::{Fault, ReadError};
@@ -19,6 +20,40 @@ struct Opened {
     summary: SecretsCollectionSummary,
     version: u64,
     secrets: Secrets<SecretValue>,
+}
+
+/// A right by which values leave, and what the ledger calls it when they do.
+pub trait Releases: Right {
+    #[doc(hidden)]
+    const DEED: Action;
+}
+
+impl Releases for Deliver {
+    const DEED: Action = Action::CollectionDeliver;
+}
+
+impl Releases for Reveal {
+    const DEED: Action = Action::CollectionReveal;
+}
+
+/// What is to be released, looked up and not opened.
+#[derive(Debug)]
+pub struct Prepared<'a, A> {
+    access: &'a Access<A>,
+    id: CollectionId,
+    born: String,
+    collection: CollectionRow,
+    version: VersionFace,
+    current: VersionFace,
+    bytes: u64,
+}
+
+impl<A> Prepared<'_, A> {
+    /// How many bytes all its values have together.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 impl Custodian {
@@ -62,7 +97,7 @@ impl Custodian {
         run: Option<RunClaimText>,
         now: Timestamp,
     ) -> Result<Delivered, ReadError> {
-        self.release(access, Action::CollectionDeliver, id, version, run, now).await
+        self.release(self.prepare(access, id, version).await?, run, now).await
     }
 
     /// Shows a collection's values to somebody.
@@ -77,35 +112,54 @@ impl Custodian {
         run: Option<RunClaimText>,
         now: Timestamp,
     ) -> Result<Delivered, ReadError> {
-        self.release(access, Action::CollectionReveal, id, version, run, now).await
+        self.release(self.prepare(access, id, version).await?, run, now).await
     }
 
-    async fn release<A>(
+    /// Looks up what is to be released, and opens nothing but a face: for whoever must know how much it will be.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn prepare<'a, A: Releases>(
         &self,
-        access: &Access<A>,
-        action: Action,
+        access: &'a Access<A>,
         id: &CollectionId,
         version: Option<u64>,
+    ) -> Result<Prepared<'a, A>, ReadError> {
+        let application = access.application();
+        let born = self.application_row(access).await?.born;
+        let (collection, version, current) = self.look_up(access, &born, id, version).await?;
+        let chosen = Chosen { application, collection: &collection, version: &version, current: &current };
+        let bytes = self.open_face(&chosen)?.secrets.iter().map(|secret| secret.bytes).sum();
+        Ok(Prepared { access, id: id.clone(), born, collection, version, current, bytes })
+    }
+
+    /// Releases what was prepared, if it is still there, once the record about that is durable.
+    ///
+    /// # Errors
+    /// [`ReadError`]; nothing was released then.
+    pub async fn release<A: Releases>(
+        &self,
+        prepared: Prepared<'_, A>,
         run: Option<RunClaimText>,
         now: Timestamp,
     ) -> Result<Delivered, ReadError> {
+        let Prepared { access, id, born, collection, version, current, .. } = prepared;
         let application = access.application();
-        let born = self.application_row(access).await?.born;
-        let (collection, face, current) = self.look_up(access, &born, id, version).await?;
-        let contents = self.contents(access, &collection, &face, id).await?;
-        let chosen = Chosen { application, collection: &collection, version: &face, current: &current };
+        let contents = self.contents(access, &collection, &version, &id).await?;
+        let chosen = Chosen { application, collection: &collection, version: &version, current: &current };
         let withheld = self.open_delivery(&chosen, &contents)?;
+        drop(contents);
 
         let mut transaction = self.begin(access.caller(), now).await?;
         // What was deleted since it was read must not leave any more.
         self.check_application(&mut transaction, access, &born).await?;
         let still = transaction.current_face(&born, id.as_str()).await.map_err(Fault::from)?;
         let still = still.filter(|(row, _)| row.born == collection.born);
-        let (row, _) = still.ok_or_else(|| absent(access, id))?;
+        let (row, _) = still.ok_or_else(|| absent(access, &id))?;
         let entry = Entry {
-            version: Some(face.version),
+            version: Some(version.version),
             run: run.map(|run| RunClaim::quote(run.host, run.user, run.command)),
-            ..Entry::about(action, application.as_str(), &row, manifest_of(&row)?)
+            ..Entry::about(A::DEED, application.as_str(), &row, manifest_of(&row)?)
         };
         let receipt = self.record(&mut transaction, access.caller(), entry, now).await?;
         let recorded = Recorded::from(transaction.commit().await.map_err(Fault::from)?);

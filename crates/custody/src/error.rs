@@ -213,9 +213,16 @@ pub enum KeyError {
     /// No key with this id is within the caller's reach.
     #[error("there is no such API key; keys list shows those that are")]
     NoSuchKey,
-    /// A key may not give, or take away, more than it has itself.
-    #[error("the key's {0} would lie beyond those of the key that asks; ask with a key that has more")]
+    /// A key may not give more than it has itself.
+    #[error(
+        "the new key's {0} would lie beyond this API key's own; ask for less, or with a key that has more"
+    )]
     Beyond(&'static str),
+    /// A key may not take away more than it has itself.
+    #[error(
+        "the key's {0} lies beyond this API key's own; revoke it with a key that has more, or on the data folder itself"
+    )]
+    Above(&'static str),
     /// It would have expired already.
     #[error("the key would have expired already; give a time to come")]
     Expired,

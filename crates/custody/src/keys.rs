@@ -17,6 +17,8 @@ use crate::custodian::{Custodian, Entry, LEDGER, random_fault};
 use crate::error::{Fault, KeyError, ReadError};
 use crate::page::Page;
 
+/// How long a key lives when nobody says: 90 days.
+const LIFETIME_MICROS: i64 = 90 * 24 * 3_600_000_000;
 const LONGEST_NAME: usize = 256;
 /// A key's epochs: as it was made, and as it was revoked.
 const MADE: u64 = 1;
@@ -73,6 +75,7 @@ impl Custodian {
         }
         let scope = self.scope_of(caller, new.application_id.as_ref(), new.collection_id.as_ref()).await?;
         let expires_at = match new.expires_at {
+            Expiry::Usual => Some(usual_end(caller, now)),
             Expiry::At(time) => Some(time),
             Expiry::Never => None,
         };
@@ -155,7 +158,10 @@ impl Custodian {
         }
         // Whoever holds a key may end it.
         if caller.key_id() != Some(id) {
-            within(caller, &key)?;
+            within(caller, &key).map_err(|beyond| match beyond {
+                KeyError::Beyond(what) => KeyError::Above(what),
+                other => other,
+            })?;
         }
         if key.revoked_at.is_some() {
             return Ok(key.shown(found.last_used_at));
@@ -299,6 +305,12 @@ fn about<'a>(action: Deed, key: &'a StoredKey, row: &KeyRow) -> Result<Entry<'a>
     let commitment = commitment_of(&row.sealed)
         .ok_or_else(|| Fault::Integrity { what: format!("API key {}", row.id), source: None })?;
     Ok(Entry { key: Some((key.id.as_str(), commitment)), ..Entry::of(action) })
+}
+
+/// A key without a wish for its end ends in 90 days, or with its maker.
+fn usual_end(caller: &Caller, now: Timestamp) -> Timestamp {
+    let end = Timestamp::from_micros(now.as_micros().saturating_add(LIFETIME_MICROS));
+    caller.grant().and_then(|grant| grant.expires_at).map_or(end, |makers| makers.min(end))
 }
 
 fn reaches(caller: &Caller, scope: Option<&Scope>) -> bool {

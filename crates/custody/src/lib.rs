@@ -32,6 +32,7 @@ pub use application::{ApplicationUpdate, NewApplication};
 pub use audit::{AuditFilter, AuditPage};
 pub use collection::CollectionMark;
 pub use custodian::{Custodian, FoundError, Setup, UnlockError};
+pub use delivery::{Prepared, Releases};
 pub use error::{
     Absent, ApplicationError, AuthenticateError, CreateError, Denied, EndError, Fault, KeyError, ReadError,
     UpdateError,

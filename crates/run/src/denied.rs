@@ -26,15 +26,16 @@ const PREFIXES: [&str; 12] = [
 const SUFFIXES: [&str; 1] = ["_PROXY"];
 
 #[rustfmt::skip]
-const NAMES: [&str; 93] = [
+const NAMES: [&str; 99] = [
     // The dynamic loader and the C library.
     "GCONV_PATH", "GLIBC_TUNABLES", "LOCPATH", "NLSPATH", "RES_OPTIONS", "HOSTALIASES",
     // The shell.
     "PATH", "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS", "PS4", "PROMPT_COMMAND", "CDPATH", "ZDOTDIR",
     // Interpreters and virtual machines.
     "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONWARNINGS",
-    "PYTHONBREAKPOINT", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX",
+    "PYTHONBREAKPOINT", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "PYTHONPLATLIBDIR",
     "PERL5OPT", "PERL5LIB", "PERL5DB", "PERL5SHELL", "PERLLIB", "RUBYOPT", "RUBYLIB", "RUBYSHELL",
+    "BUNDLE_GEMFILE", "GEM_PATH",
     "NODE_OPTIONS", "NODE_PATH", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH",
     "DOTNET_STARTUP_HOOKS", "PHPRC", "PHP_INI_SCAN_DIR", "ERL_AFLAGS",
     // Tools that start what a variable names.
@@ -43,11 +44,12 @@ const NAMES: [&str; 93] = [
     "EDITOR", "VISUAL", "PAGER", "MANPAGER", "LESSOPEN", "LESSCLOSE", "BROWSER",
     // Tools that build.
     "CC", "CXX", "LD", "AR", "MAKE", "MAKEFLAGS",
-    "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTDOC",
+    "CARGO_HOME", "PIP_INDEX_URL", "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTDOC",
     // Whom to trust, and where to go. OpenSSL loads code by its settings too.
     "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES",
     "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED",
-    "DOCKER_HOST", "KUBECONFIG",
+    // What a TLS library writes there opens every connection.
+    "DOCKER_HOST", "KUBECONFIG", "SSLKEYLOGFILE",
     // Who one is, where one lives, and where settings are looked for.
     "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TERMINFO", "TERMCAP",
     "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS", "XDG_RUNTIME_DIR",

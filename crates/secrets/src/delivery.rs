@@ -122,7 +122,7 @@ impl Delivered {
         Ok(Self {
             summary: SecretsCollectionSummary::of(&fields)?,
             version: fields.required("version")?.number(1..=u64::MAX)?,
-            receipt: fields.required("receipt")?.text()?,
+            receipt: read_receipt(&fields.required("receipt")?)?,
             secrets: Secrets::settle(secrets, Limits::ANY)?,
         })
     }
@@ -148,6 +148,15 @@ impl Delivered {
             push("}");
         })
     }
+}
+
+/// A receipt becomes part of a path when the run has ended.
+fn read_receipt(node: &Node<'_>) -> Result<String, JsonError> {
+    let is_receipt = |text: &str| {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+    };
+    node.word("a receipt", |text| is_receipt(text).then(|| text.to_owned()))
 }
 
 /// How the run that took a delivery ended.

@@ -26,14 +26,18 @@ impl fmt::Display for IdKind {
 
 /// Why an id is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{kind} id {id:?} is refused: an id has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or a digit"
-)]
+#[error("{kind} id {id:?} is refused: {rule}", rule = Self::RULE)]
 pub struct IdError {
     /// What it was meant to name.
     pub kind: IdKind,
     /// The refused text, cut after 80 characters.
     pub id: String,
+}
+
+impl IdError {
+    /// What an id must be.
+    pub const RULE: &str =
+        "an id has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or a digit";
 }
 
 fn parse(kind: IdKind, text: &str) -> Result<String, IdError> {

@@ -1,5 +1,6 @@
 //! An API key that is asked for. Whether the one who asks may have it made is decided elsewhere.
 
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
 use crate::action::{Action, Actions};
@@ -20,12 +21,15 @@ pub struct NewKey {
     /// The one collection of that application it is for; for all where there is none.
     pub collection_id: Option<CollectionId>,
     /// When it ends.
+    #[serde(skip_serializing_if = "Expiry::is_usual")]
     pub expires_at: Expiry,
 }
 
-/// When a key ends. `null` on the wire is never; left out there, it is [`Expiry::usual`].
+/// When a key ends. `null` on the wire is never; [`Expiry::Usual`] is left out there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
+    /// Nobody said: in 90 days, or with the key that makes it, whichever comes first.
+    Usual,
     /// Not by itself.
     Never,
     /// From this moment on it is no longer valid.
@@ -33,17 +37,15 @@ pub enum Expiry {
 }
 
 impl Expiry {
-    /// The end of a key for which none was named: 90 days from now.
-    #[must_use]
-    pub fn usual(now: Timestamp) -> Self {
-        const NINETY_DAYS: i64 = 90 * 24 * 60 * 60 * 1_000_000;
-        Self::At(Timestamp::from_micros(now.as_micros().saturating_add(NINETY_DAYS)))
+    fn is_usual(&self) -> bool {
+        *self == Self::Usual
     }
 }
 
 impl Serialize for Expiry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
+            Self::Usual => Err(S::Error::custom("the usual end is said by leaving it out")),
             Self::Never => serializer.serialize_none(),
             Self::At(time) => time.serialize(serializer),
         }
@@ -55,7 +57,7 @@ impl NewKey {
     ///
     /// # Errors
     /// [`RequestError`], which names the field and the rule.
-    pub fn read(document: &Document<'_>, now: Timestamp) -> Result<Self, RequestError> {
+    pub fn read(document: &Document<'_>) -> Result<Self, RequestError> {
         let fields = document.root().object()?;
         let name = fields.required("name")?.text()?;
         check_texts(Some(&name), None)?;
@@ -71,7 +73,7 @@ impl NewKey {
             return Err(RequestError::CollectionAlone);
         }
         let expires_at = match fields.optional("expires_at") {
-            None => Expiry::usual(now),
+            None => Expiry::Usual,
             Some(node) if node.is_null() => Expiry::Never,
             Some(node) => Expiry::At(node.time()?),
         };
@@ -90,7 +92,7 @@ mod tests {
     use crate::action::Role;
 
     fn read(json: &str) -> Result<NewKey, RequestError> {
-        NewKey::read(&Document::parse(json.as_bytes())?, Timestamp::from_micros(0))
+        NewKey::read(&Document::parse(json.as_bytes())?)
     }
 
     #[test]
@@ -105,11 +107,11 @@ mod tests {
     }
 
     #[test]
-    fn a_key_ends_after_ninety_days_unless_something_else_is_said() {
+    fn a_key_ends_as_usual_unless_something_else_is_said() {
         let short = read(r#"{"name": "n", "can": ["deliver", "list", "list"], "other": 1}"#).expect("a key");
         assert_eq!(short.can, Role::Runner.actions());
-        let Expiry::At(end) = short.expires_at else { panic!("it ends") };
-        assert_eq!(end.to_string(), "1970-04-01T00:00:00Z");
+        assert_eq!(short.expires_at, Expiry::Usual);
+        assert!(!serde_json::to_string(&short).expect("JSON").contains("expires_at"));
         let never = read(r#"{"name": "n", "can": ["list"], "expires_at": null}"#).expect("a key");
         assert_eq!(never.expires_at, Expiry::Never);
     }

@@ -45,6 +45,15 @@ impl Draft {
         if fields.optional("location").is_some() || fields.optional("value").is_some() {
             return Ok(Self { secrets: Some(vec![read_secret(&root)?]), ..Self::default() });
         }
+        Self::read_collection(document)
+    }
+
+    /// Reads a (partial) collection, which is what the body of a request is, and no other form.
+    ///
+    /// # Errors
+    /// [`JsonError`] with the path and the rule; never a value.
+    pub fn read_collection(document: &Document<'_>) -> Result<Self, JsonError> {
+        let fields = document.root().object()?;
         let id = match read_text(&fields, "id")? {
             Some(id) => Some(id),
             None => read_text(&fields, "collection_id")?,

@@ -21,5 +21,5 @@ pub(crate) async fn list(ask: Ask<Everywhere<Audit>>) -> Answered {
 }
 
 fn not_an_id(error: IdError) -> Refusal {
-    Refusal::invalid(error.to_string())
+    error.into()
 }

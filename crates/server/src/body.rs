@@ -10,6 +10,7 @@ use strongroom_secrets::{Document, JsonError};
 use zeroize::Zeroizing;
 
 use crate::budget::Share;
+use crate::listen::Cut;
 use crate::refusal::Refusal;
 
 /// A body that was read to its end.
@@ -45,7 +46,7 @@ impl Body {
         }
         let mut bytes = Zeroizing::new(Vec::new());
         while let Some(frame) = stream.frame().await {
-            let frame = frame.map_err(|_| Refusal::invalid("the body ended before its end"))?;
+            let frame = frame.map_err(ended_early)?;
             let Ok(data) = frame.into_data() else { continue };
             if (bytes.len() + data.len()) as u64 > limit {
                 return Err(Refusal::too_large(limit));
@@ -72,6 +73,14 @@ impl Body {
     /// The body as JSON where all that it could say may be left out, and with it the body.
     pub(crate) fn document_if_any(&self) -> Result<Document<'_>, JsonError> {
         Document::parse(if self.bytes.is_empty() { b"{}" } else { &self.bytes })
+    }
+}
+
+fn ended_early(error: axum::Error) -> Refusal {
+    match error.into_inner().downcast_ref() {
+        Some(Cut::TooSlow) => Refusal::too_slow(),
+        Some(Cut::Stopping) => Refusal::stopping(),
+        None => Refusal::invalid("the body ended before its end"),
     }
 }
 

@@ -9,15 +9,30 @@ use crate::answer::{Answer, Answered};
 use crate::door::Ask;
 use crate::proof::Release;
 
+/// How often the values are in memory on their way: sealed, opened and as JSON. Escapes can make JSON longer; then the room
+/// is overdrawn, and what comes later waits.
+const COPIES: u64 = 3;
+
 /// `POST …/secrets/{id}/deliveries`
 pub(crate) async fn release(ask: Ask<Release>) -> Answered {
     let DeliveryRequest { version, purpose, run } = DeliveryRequest::read(&ask.body.document_if_any()?)?;
-    let room = ask.room_for_answer()?;
+    let mut room = ask.room();
     let Ask { proof: Release { deliver, reveal, id }, custodian, now, .. } = ask;
+    // The room is taken before anything is opened or recorded: what is recorded must leave.
     let delivered = match purpose {
         Purpose::Plan => return Ok(Answer::json(&custodian.outline(&deliver?, &id, version).await?)),
-        Purpose::Run => custodian.deliver(&deliver?, &id, version, run, now).await?,
-        Purpose::Reveal => custodian.reveal(&reveal?, &id, version, run, now).await?,
+        Purpose::Run => {
+            let access = deliver?;
+            let prepared = custodian.prepare(&access, &id, version).await?;
+            room.reserve(COPIES * prepared.bytes())?;
+            custodian.release(prepared, run, now).await?
+        }
+        Purpose::Reveal => {
+            let access = reveal?;
+            let prepared = custodian.prepare(&access, &id, version).await?;
+            room.reserve(COPIES * prepared.bytes())?;
+            custodian.release(prepared, run, now).await?
+        }
     };
     Ok(Answer::plaintext(delivered.to_plain_json(), room))
 }

@@ -13,7 +13,7 @@ use strongroom_secrets::{Limits, Timestamp};
 
 use crate::answer::Answered;
 use crate::body::Body;
-use crate::budget::{Share, Spent};
+use crate::budget::Share;
 use crate::caller::authenticate;
 use crate::envelope::{AskedBy, RequestId};
 use crate::listen::PeerAddress;
@@ -53,9 +53,9 @@ impl<P> Ask<P> {
         (self.desk.options.random)()
     }
 
-    /// The room for an answer with plaintext, if there is any: asked for before anything is recorded.
-    pub(crate) fn room_for_answer(&self) -> Result<Share, Refusal> {
-        if self.desk.budget.is_spent() { Err(Spent.into()) } else { Ok(self.desk.budget.share()) }
+    /// Room for an answer with plaintext, of which nothing is taken yet.
+    pub(crate) fn room(&self) -> Share {
+        self.desk.budget.share()
     }
 }
 

@@ -8,10 +8,15 @@ use crate::door::Ask;
 use crate::page::{Part, items};
 use crate::refusal::Refusal;
 
+/// More than a key and its token ever are as JSON.
+const ANSWER: u64 = 4096;
+
 /// `POST /v1/keys`
 pub(crate) async fn create(ask: Ask<Everywhere<Manage>>) -> Answered {
-    let new = NewKey::read(&ask.body.document()?, ask.now)?;
-    let room = ask.room_for_answer()?;
+    let new = NewKey::read(&ask.body.document()?)?;
+    // A token that is made must leave: room for it is taken first.
+    let mut room = ask.room();
+    room.reserve(ANSWER)?;
     let (key, token) = ask.custodian.create_key(&ask.proof, new, ask.now).await?;
     Ok(Answer::token(&key, &token, room))
 }

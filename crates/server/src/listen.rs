@@ -3,7 +3,9 @@
 
 mod connection;
 mod exchanges;
+mod lent;
 mod seldom;
+mod sending;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,12 +23,15 @@ use tokio::time::sleep;
 use crate::stop::Stop;
 use crate::tls::Tls;
 use connection::Door;
+pub(crate) use lent::Cut;
 use seldom::Seldom;
 
 /// What is not worth more than one line of the log in this time, however often it happens.
 const SELDOM: Duration = Duration::from_secs(60);
 /// How long the loop waits after the system refused it a connection, mostly for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
+/// For a refusal to leave when the patience with a stop is over.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Who sends a request, as this machine sees it: the other end of the connection, a proxy if there is one. Every request
 /// carries it in its extensions. An IPv4 address is one, also where it came in over IPv6.
@@ -43,7 +48,13 @@ pub struct Limits {
     /// For the first request of a connection to arrive, and over HTTP/1 for the head of every other one too. That counts
     /// from the answer before, so that it is also how long such a connection is kept without use.
     pub header: Duration,
-    /// How long a connection is kept after its last request was answered. What is still to be sent must be sent by then.
+    /// For a request's body to arrive, from its head on.
+    pub body: Duration,
+    /// For what nobody wants of a body to arrive before it is answered all the same: its client may read only then.
+    pub rest: Duration,
+    /// For a peer to take the next piece of an answer, however long the whole takes.
+    pub answer: Duration,
+    /// How long a connection over HTTP/2 is kept after its last answer has left.
     pub quiet: Duration,
     /// For requests to finish after a stop was requested.
     pub stop: Duration,
@@ -55,9 +66,29 @@ impl Default for Limits {
             connections: 1024,
             handshake: Duration::from_secs(5),
             header: Duration::from_secs(5),
+            body: Duration::from_secs(30),
+            rest: Duration::from_secs(5),
+            answer: Duration::from_secs(30),
             quiet: Duration::from_secs(120),
             stop: Duration::from_secs(10),
         }
+    }
+}
+
+/// How far the end of a server has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Serving,
+    /// What is under way may finish.
+    Stopping,
+    /// Patience is over: what does not come now is refused.
+    Over,
+}
+
+impl Stage {
+    async fn reached(watched: &mut watch::Receiver<Self>, stage: Self) {
+        // An error means that the accept loop is gone without a word, which is a stop as well.
+        let _ = watched.wait_for(|reached| *reached >= stage).await;
     }
 }
 
@@ -110,14 +141,14 @@ impl Listener {
     /// Serves until a stop is requested, then lets what is under way finish, until `limits.stop` has passed or a second
     /// stop is requested. No connection's error or panic ends it.
     pub async fn serve(self, router: Router, tls: Option<Tls>, limits: Limits, mut stop: Stop) -> Report {
-        let (stopping, stopped) = watch::channel(false);
-        let door = Arc::new(Door::new(router, tls, limits, stopped));
+        let (stage, watched) = watch::channel(Stage::Serving);
+        let door = Arc::new(Door::new(router, tls, limits, watched));
         let mut connections = JoinSet::new();
         self.accept(&door, &mut connections, &mut stop).await;
         // Whoever comes now is refused by the operating system, and may try another node.
         drop(self.socket);
-        stopping.send_replace(true);
-        let report = finish(connections, limits.stop, &mut stop).await;
+        stage.send_replace(Stage::Stopping);
+        let report = finish(connections, limits.stop, &stage, &mut stop).await;
         tracing::info!(report.finished, report.cut, "stopped");
         report
     }
@@ -169,23 +200,33 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn finish(mut connections: JoinSet<()>, patience: Duration, stop: &mut Stop) -> Report {
+async fn finish(
+    mut connections: JoinSet<()>,
+    patience: Duration,
+    stage: &watch::Sender<Stage>,
+    stop: &mut Stop,
+) -> Report {
     let open = connections.len();
     tracing::info!(open, "stopping: what is under way may finish");
-    let mut over = pin!(async {
-        select! {
-            () = sleep(patience) => {}
-            () = stop.requested() => {}
-        }
-    });
-    loop {
-        select! {
-            biased;
-            ended = connections.join_next() => match ended {
-                Some(ended) => note_panic(ended),
-                None => break,
-            },
-            () = &mut over => break,
+    {
+        let mut over = pin!(async {
+            select! {
+                () = sleep(patience) => {
+                    stage.send_replace(Stage::Over);
+                    sleep(FAREWELL).await;
+                }
+                () = stop.requested() => {}
+            }
+        });
+        loop {
+            select! {
+                biased;
+                ended = connections.join_next() => match ended {
+                    Some(ended) => note_panic(ended),
+                    None => break,
+                },
+                () = &mut over => break,
+            }
         }
     }
     let cut = connections.len();

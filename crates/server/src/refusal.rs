@@ -12,7 +12,7 @@ use strongroom_custody::{
     Absent, ApplicationError, AuthenticateError, CommitError, CreateError, Denied, EndError, Fault, KeyError,
     ReadError, StoreError, UpdateError,
 };
-use strongroom_secrets::{JsonError, Problem, RequestError};
+use strongroom_secrets::{IdError, JsonError, Problem, RequestError};
 
 use crate::budget::Spent;
 use crate::envelope::RequestId;
@@ -99,6 +99,12 @@ impl Refusal {
         Self::of(StatusCode::PAYLOAD_TOO_LARGE, "too_large", sentence)
     }
 
+    pub(crate) fn too_slow() -> Self {
+        let sentence =
+            "the body did not arrive in time; send it faster, or a large change as several PATCHes";
+        Self::of(StatusCode::REQUEST_TIMEOUT, "too_slow", sentence)
+    }
+
     pub(crate) fn unsupported_media_type() -> Self {
         let sentence = "a body is read as application/json in UTF-8, without Content-Encoding";
         Self::of(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", sentence)
@@ -117,6 +123,10 @@ impl Refusal {
     /// Refused for now; nothing was done.
     fn busy(sentence: &'static str) -> Self {
         Self { repeat: true, ..Self::of(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence) }
+    }
+
+    pub(crate) fn stopping() -> Self {
+        Self::busy("this server is stopping, and nothing was done; repeat in a moment")
     }
 
     /// What cannot be recorded is not done.
@@ -286,7 +296,7 @@ impl From<KeyError> for Refusal {
             KeyError::Absent(absent) => absent.into(),
             KeyError::Denied(denied) => denied.into(),
             KeyError::NoSuchKey => Self::no_key(),
-            KeyError::Beyond(_) => Self::forbidden(error.to_string()),
+            KeyError::Beyond(_) | KeyError::Above(_) => Self::forbidden(error.to_string()),
             KeyError::Expired | KeyError::Name => Self::invalid(error.to_string()),
             KeyError::Fault(fault) => fault.into(),
         }
@@ -305,9 +315,22 @@ impl From<EndError> for Refusal {
     }
 }
 
+/// What was refused as a location or an id may be a value in the wrong place: it is not repeated.
 impl From<RequestError> for Refusal {
     fn from(error: RequestError) -> Self {
-        Self::invalid(error.to_string())
+        match error {
+            RequestError::Id(error) => error.into(),
+            RequestError::Location { secret_type, error, .. } => {
+                Self::invalid(format!("the location of a secret of type {secret_type} is refused: {error}"))
+            }
+            other => Self::invalid(other.to_string()),
+        }
+    }
+}
+
+impl From<IdError> for Refusal {
+    fn from(IdError { kind, .. }: IdError) -> Self {
+        Self::invalid(format!("the id of the {kind} is refused: {}", IdError::RULE))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::url::number;
 
 /// `POST …/secrets`
 pub(crate) async fn create(ask: Ask<Access<Write>>) -> Answered {
-    let new = NewCollection::settle(Draft::read(&ask.body.document()?)?, ask.limits)?;
+    let new = NewCollection::settle(Draft::read_collection(&ask.body.document()?)?, ask.limits)?;
     let updated = ask.custodian.create(&ask.proof, new, ask.now).await?;
     Ok(Answer::written(&updated))
 }

@@ -10,7 +10,7 @@ pub(crate) enum Keys {
     /// them), reveal (look at values), manage (applications and keys), audit (read the ledger). Roles: viewer = list;
     /// runner = list, deliver; editor = list, write; admin = all.
     #[command(after_help = "Examples:\n  strongroom keys create --name ci --role runner --app routing\n  \
-        strongroom keys create --name backup --can list,audit --expires 12h > key")]
+        umask 077; strongroom keys create --name backup --can list,audit > key")]
     Create {
         /// A name for people.
         #[arg(long)]
@@ -23,9 +23,10 @@ pub(crate) enum Keys {
         /// The one collection of that application it is for (default: all).
         #[arg(long, value_name = "ID", requires = "app")]
         collection: Option<String>,
-        /// When it ends: after 30s, 15m, 12h or 90d; at an RFC 3339 time; or never.
-        #[arg(long, value_name = "WHEN", default_value = "90d")]
-        expires: String,
+        /// When it ends: after 30s, 15m, 12h or 90d; at an RFC 3339 time; or never (default: after 90d, and not later
+        /// than the key that asks).
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
     },
     /// List the API keys, revoked ones included, without their tokens.
     #[command(after_help = "Example:\n  strongroom keys list")]

@@ -47,8 +47,8 @@ pub(crate) enum Dialect {
 pub(crate) enum Secrets {
     /// Create a collection.
     #[command(after_help = "Examples:\n  strongroom secrets create --app routing --from collection.json\n  \
-        strongroom secrets create --app routing --id db --env DB_PASSWORD --file .pgpass=@pgpass\n  \
-        printf %s \"$TOKEN\" | strongroom secrets create --app routing --id api --env API_KEY")]
+        strongroom secrets create --app routing --id db --file .pgpass=@pgpass\n  \
+        cat token | strongroom secrets create --app routing --id api --env API_KEY")]
     Create {
         #[command(flatten)]
         app: App,
@@ -76,8 +76,8 @@ pub(crate) enum Secrets {
     },
     /// Change a collection: what is given is set, the rest stays.
     #[command(after_help = "Examples:\n  strongroom secrets update db --app routing --env DB_PASSWORD\n  \
-        strongroom secrets update db --app routing --remove file:.pgpass --name 'Database'\n  \
-        strongroom secrets update db --app routing --replace --from collection.json --if-match 4")]
+        strongroom secrets update db --app routing --remove file:.pgpass --name DB\n  \
+        strongroom secrets update db --app routing --replace --from db.json")]
     Update {
         /// Its id.
         id: String,

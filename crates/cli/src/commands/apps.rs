@@ -5,14 +5,15 @@ use strongroom_secrets::{Application, ApplicationId};
 
 use crate::arguments::{Apps, Output};
 use crate::outcome::{Usage, confirm};
-use crate::output::{print_facts, print_items, print_json, print_table, to_the_second};
+use crate::output::Column::{Cut, Whole};
+use crate::output::{print_facts, print_items, print_json, print_list, to_the_second};
 use crate::settings::Settings;
 use crate::strongroom::with;
 
 pub(super) fn act(settings: &Settings<'_>, apps: Apps) -> Result<()> {
     match apps {
         Apps::Create { id, name, description } => {
-            let id = ApplicationId::parse(&id)?;
+            let id = ApplicationId::parse(&id).map_err(Usage::of)?;
             let application =
                 with(settings, |strongroom| strongroom.create_application(&id, name, description))?;
             eprintln!("created application {id}");
@@ -20,12 +21,12 @@ pub(super) fn act(settings: &Settings<'_>, apps: Apps) -> Result<()> {
         }
         Apps::List => list(settings),
         Apps::Get { id } => {
-            let id = ApplicationId::parse(&id)?;
+            let id = ApplicationId::parse(&id).map_err(Usage::of)?;
             let application = with(settings, |strongroom| strongroom.get_application(&id))?;
             say(settings, &application)
         }
         Apps::Update { id, name, description } => {
-            let id = ApplicationId::parse(&id)?;
+            let id = ApplicationId::parse(&id).map_err(Usage::of)?;
             if name.is_none() && description.is_none() {
                 return Err(Usage::from("nothing to change: give --name or --description").into());
             }
@@ -35,7 +36,7 @@ pub(super) fn act(settings: &Settings<'_>, apps: Apps) -> Result<()> {
             say(settings, &application)
         }
         Apps::Delete { id, yes } => {
-            let id = ApplicationId::parse(&id)?;
+            let id = ApplicationId::parse(&id).map_err(Usage::of)?;
             with(settings, |strongroom| {
                 strongroom.get_application(&id)?;
                 confirm(yes, &format!("Delete application {id} with all its secrets collections?"))?;
@@ -45,7 +46,7 @@ pub(super) fn act(settings: &Settings<'_>, apps: Apps) -> Result<()> {
             Ok(())
         }
         Apps::Restore { id } => {
-            let id = ApplicationId::parse(&id)?;
+            let id = ApplicationId::parse(&id).map_err(Usage::of)?;
             let application = with(settings, |strongroom| strongroom.restore_application(&id))?;
             eprintln!("restored application {id} with its secrets collections");
             say(settings, &application)
@@ -60,7 +61,8 @@ fn list(settings: &Settings<'_>) -> Result<()> {
         Output::Table => {
             let row =
                 |app: &Application| vec![app.id.clone(), app.name.clone(), to_the_second(app.created_at)];
-            print_table(&["id", "name", "created"], items.iter().map(row).collect())
+            let columns = [Cut("id"), Cut("name"), Whole("created")];
+            print_list(&columns, items.iter().map(row).collect())
         }
     }
 }

@@ -4,13 +4,15 @@ use anyhow::Result;
 use strongroom_secrets::{ApplicationId, AuditEntry, CollectionId};
 
 use crate::arguments::Output;
-use crate::output::{print_items, print_table, to_the_second};
+use crate::outcome::Usage;
+use crate::output::Column::{Cut, Whole};
+use crate::output::{print_items, print_list, to_the_second};
 use crate::settings::Settings;
 use crate::strongroom::with;
 
 pub(super) fn list(settings: &Settings<'_>, app: Option<String>, collection: Option<String>) -> Result<()> {
-    let app = app.as_deref().map(ApplicationId::parse).transpose()?;
-    let id = collection.as_deref().map(CollectionId::parse).transpose()?;
+    let app = app.as_deref().map(ApplicationId::parse).transpose().map_err(Usage::of)?;
+    let id = collection.as_deref().map(CollectionId::parse).transpose().map_err(Usage::of)?;
     let items = with(settings, |strongroom| strongroom.records(app.as_ref(), id.as_ref()))?;
     match settings.output {
         Output::Json => print_items(items),
@@ -20,10 +22,10 @@ pub(super) fn list(settings: &Settings<'_>, app: Option<String>, collection: Opt
 
 /// In 80 columns: what every row would say alike is not said in each.
 fn print_entries(items: &[AuditEntry], of_one_application: bool) -> Result<()> {
-    let mut header = vec!["seq", "time", "actor", "action"];
+    let mut columns = vec![Whole("seq"), Whole("time"), Cut("actor"), Whole("action")];
     let all_ok = items.iter().all(|entry| entry.result == "ok");
-    header.extend((!all_ok).then_some("result"));
-    header.push("subject");
+    columns.extend((!all_ok).then_some(Whole("result")));
+    columns.push(Cut("subject"));
     let row = |entry: &AuditEntry| {
         let actor = ["embedded/", "key/"].iter().find_map(|kind| entry.actor.strip_prefix(kind));
         let actor = actor.unwrap_or(&entry.actor).to_owned();
@@ -32,7 +34,7 @@ fn print_entries(items: &[AuditEntry], of_one_application: bool) -> Result<()> {
         row.push(subject(entry, of_one_application));
         row
     };
-    print_table(&header, items.iter().map(row).collect())
+    print_list(&columns, items.iter().map(row).collect())
 }
 
 /// `APPLICATION/COLLECTION@VERSION`, as far as the record is about them.

@@ -11,6 +11,7 @@ use strongroom_store::{OpenError, Store};
 
 use crate::arguments::{Init, Output};
 use crate::embedded::{self, block_on};
+use crate::outcome::Usage;
 use crate::output::{print_facts, print_json, quoted};
 use crate::settings::{Data, Settings, Source, now, uid};
 
@@ -19,9 +20,12 @@ pub(super) fn act(settings: &Settings<'_>, init: Init) -> Result<()> {
 }
 
 async fn found_or_adopt(settings: &Settings<'_>, data: &Data, init: Init) -> Result<()> {
-    let limits = init.limits.as_deref().map(Limits::parse).transpose()?;
+    let limits = init.limits.as_deref().map(Limits::parse).transpose().map_err(Usage::of)?;
     let given = init.root_key.as_deref().map(|text| Source::parse(text, &settings.environment.directory));
-    let given = given.transpose().context("--root-key is refused")?.or_else(|| data.root_key.clone());
+    let given = given
+        .transpose()
+        .map_err(|refused| Usage::about("--root-key", &format!("is refused: {refused}")))?
+        .or_else(|| data.root_key.clone());
     let data = &Data { root_key: given, folder: data.folder.clone() };
     match Store::open(&data.folder).await {
         Ok(store) => {

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::arguments::{Can, Keys, Output};
 use crate::outcome::Usage;
-use crate::output::{print_escaped, print_items, print_table, say, write_facts};
+use crate::output::Column::{Cut, Whole};
+use crate::output::{print_escaped, print_items, print_list, say, write_facts};
 use crate::settings::{Settings, now};
 use crate::strongroom::with;
 
@@ -21,15 +22,19 @@ pub(super) fn act(settings: &Settings<'_>, keys: Keys) -> Result<()> {
             let new = NewKey {
                 name,
                 can: parse_can(&can)?,
-                application_id: app.as_deref().map(ApplicationId::parse).transpose()?,
-                collection_id: collection.as_deref().map(CollectionId::parse).transpose()?,
-                expires_at: parse_expiry(&expires, now())?,
+                application_id: app.as_deref().map(ApplicationId::parse).transpose().map_err(Usage::of)?,
+                collection_id: collection
+                    .as_deref()
+                    .map(CollectionId::parse)
+                    .transpose()
+                    .map_err(Usage::of)?,
+                expires_at: expires.map_or(Ok(Expiry::Usual), |text| parse_expiry(&text, now()))?,
             };
             create(settings, new)
         }
         Keys::List => list(settings),
         Keys::Revoke { id } => {
-            let id = ApiKeyId::parse(&id)?;
+            let id = ApiKeyId::parse(&id).map_err(Usage::of)?;
             with(settings, |strongroom| strongroom.revoke_key(&id))?;
             eprintln!("revoked API key {id}; it opens nothing any more");
             Ok(())
@@ -83,7 +88,8 @@ fn list(settings: &Settings<'_>) -> Result<()> {
     }
     let now = now();
     let row = |key: &ApiKey| vec![key.id.clone(), key.name.clone(), said(key.can), end(key, now), scope(key)];
-    print_table(&["id", "name", "can", "ends", "for"], items.iter().map(row).collect())
+    let columns = [Whole("id"), Cut("name"), Cut("can"), Whole("ends"), Cut("for")];
+    print_list(&columns, items.iter().map(row).collect())
 }
 
 fn scope(key: &ApiKey) -> String {
@@ -168,6 +174,7 @@ mod tests {
         let now = Timestamp::parse("2026-01-02T03:04:05Z").expect("a moment");
         let check = |text: &str, expected: Option<&str>| {
             let said = parse_expiry(text, now).ok().map(|expiry| match expiry {
+                Expiry::Usual => "usual".to_owned(),
                 Expiry::Never => "never".to_owned(),
                 Expiry::At(time) => time.to_string(),
             });

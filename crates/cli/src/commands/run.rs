@@ -1,10 +1,11 @@
 //! `run`: a collection into a process. The program is looked for, and what can be refused is refused, before anything
 //! is delivered; the delivery is recorded; the strongroom is let go; then the run is planned, and done.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use strongroom_run::{
     Command, Ending, Program, Refusal, Rules, RuntimeFolders, Streams, plan, preflight, run,
 };
@@ -100,7 +101,20 @@ fn deliver_from(
     run.level = Some(if has_files { 2 } else { 0 });
     let delivered = strongroom.deliver(&app, &id, version, run)?;
     tracing::info!(receipt = delivered.receipt, version, "delivered");
+    if let Some(place) = surprise(&places, delivered.secrets.entries()) {
+        bail!(
+            "the delivery is refused and nothing was started: {place} is not both in it and in what it was planned from; \
+             whoever answered cannot be trusted"
+        );
+    }
     Ok(Ok(delivered))
+}
+
+/// A place that is on one side only of what was planned and what was delivered.
+fn surprise<'a, T>(planned: &'a [(Place, u64)], delivered: &'a [(Place, T)]) -> Option<&'a Place> {
+    let planned: BTreeSet<&Place> = planned.iter().map(|(place, _)| place).collect();
+    let delivered: BTreeSet<&Place> = delivered.iter().map(|(place, _)| place).collect();
+    planned.symmetric_difference(&delivered).next().copied()
 }
 
 /// What is said of this run in its audit record: nothing of its arguments, which may be secret.
@@ -119,4 +133,36 @@ fn claim(environment: &Environment, command: &OsStr) -> RunClaimText {
 fn refused(ending: Ending, error: impl std::error::Error + Send + Sync + 'static) -> Ending {
     eprintln!("strongroom: {}", sentence(&anyhow::Error::new(error)));
     ending
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_secrets::SecretType;
+
+    use super::*;
+
+    #[test]
+    fn what_is_delivered_is_what_was_planned() {
+        fn places(words: &str) -> Vec<(Place, u64)> {
+            let place = |word: &str| match word.split_once(':') {
+                Some(("file", location)) => Place::parse(SecretType::File, location),
+                _ => Place::parse(SecretType::Env, word),
+            };
+            words.split_whitespace().map(|word| (place(word).expect("a location"), 0)).collect()
+        }
+        let check = |planned: &str, delivered: &str, expected: Option<&str>| {
+            let (planned, delivered) = (places(planned), places(delivered));
+            let found = surprise(&planned, &delivered).map(ToString::to_string);
+            assert_eq!(found.as_deref(), expected, "{planned:?} {delivered:?}");
+        };
+        check("", "", None);
+        check("A B file:a/b", "A B file:a/b", None);
+        check("A B file:a/b", "file:a/b B A", None);
+        check("A", "A LD_PRELOAD", Some("env:LD_PRELOAD"));
+        check("A B", "A", Some("env:B"));
+        check("A", "file:A", Some("env:A"));
+        check("file:a", "file:/a", Some("file:/a"));
+        check("", "file:a", Some("file:a"));
+        check("A", "", Some("env:A"));
+    }
 }

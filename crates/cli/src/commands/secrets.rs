@@ -15,7 +15,10 @@ use strongroom_secrets::{
 use crate::arguments::{App, Given, Output, Secrets};
 use crate::input::Offer;
 use crate::outcome::{Usage, offers};
-use crate::output::{print_escaped, print_facts, print_items, print_json, print_table, say, to_the_second};
+use crate::output::Column::{Cut, Whole};
+use crate::output::{
+    print_escaped, print_facts, print_items, print_json, print_list, print_table, say, to_the_second,
+};
 use crate::settings::Settings;
 use crate::strongroom::{Strongroom, Written, look, with};
 use update::Wanted;
@@ -50,18 +53,18 @@ pub(super) fn act(settings: &Settings<'_>, secrets: Secrets) -> Result<()> {
 /// Reads `ID` or `ID@VERSION`.
 pub(super) fn parse_id(text: &str) -> Result<(CollectionId, Option<u64>)> {
     match text.split_once('@') {
-        None => Ok((CollectionId::parse(text)?, None)),
+        None => Ok((CollectionId::parse(text).map_err(Usage::of)?, None)),
         Some((id, version)) => {
             let version = version
                 .parse()
                 .map_err(|_| Usage::from("a version is a number: write ID@VERSION, for example db@3"))?;
-            Ok((CollectionId::parse(id)?, Some(version)))
+            Ok((CollectionId::parse(id).map_err(Usage::of)?, Some(version)))
         }
     }
 }
 
 fn create(settings: &Settings<'_>, app: &ApplicationId, id: Option<String>, given: Given) -> Result<()> {
-    let id = id.as_deref().map(CollectionId::parse).transpose()?;
+    let id = id.as_deref().map(CollectionId::parse).transpose().map_err(Usage::of)?;
     let offer = Offer::parse(given)?;
     let (written, count) = with(settings, |strongroom| {
         // What can be judged is judged before a value is asked for.
@@ -120,7 +123,8 @@ fn list(settings: &Settings<'_>, app: &ApplicationId) -> Result<()> {
             let row = |s: &SecretsCollectionSummary| {
                 vec![s.id.clone(), s.name.clone(), to_the_second(s.updated_at)]
             };
-            print_table(&["id", "name", "updated"], items.iter().map(row).collect())
+            let columns = [Cut("id"), Cut("name"), Whole("updated")];
+            print_list(&columns, items.iter().map(row).collect())
         }
     }
 }
@@ -142,7 +146,7 @@ fn get(settings: &Settings<'_>, app: &ApplicationId, id: &str) -> Result<()> {
 }
 
 fn delete(settings: &Settings<'_>, app: &ApplicationId, id: &str, if_match: Option<u64>) -> Result<()> {
-    let id = CollectionId::parse(id)?;
+    let id = CollectionId::parse(id).map_err(Usage::of)?;
     with(settings, |strongroom| strongroom.delete(app, &id, if_match))?;
     eprintln!("deleted secrets collection {id}; the id is free");
     Ok(())

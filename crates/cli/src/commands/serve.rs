@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use strongroom_custody::Custodian;
+use strongroom_custody::{Custodian, Manage};
 use strongroom_secrets::Limits;
-use strongroom_server::listen::{Limits as Patience, Listener, may_be_plain};
+use strongroom_server::listen::{self, Listener, may_be_plain};
 use strongroom_server::stop::Stop;
 use strongroom_server::tls::self_signed::{self, SelfSigned};
 use strongroom_server::tls::{Tls, TlsFiles};
 use strongroom_server::{Options, app};
 use tokio::runtime::Runtime;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::arguments::Serve;
 use crate::embedded;
@@ -26,6 +28,8 @@ use crate::settings::{Data, Settings, now};
 
 /// How often the data are looked after.
 const ROUND: Duration = Duration::from_secs(60);
+/// For each of the last things that are done for the data.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn act(settings: &Settings<'_>, typed: Serve) -> Result<()> {
     let data = settings.data()?;
@@ -40,7 +44,7 @@ pub(super) fn act(settings: &Settings<'_>, typed: Serve) -> Result<()> {
         )
         .into());
     }
-    let limits = typed.limits.as_deref().map(Limits::parse).transpose()?;
+    let limits = typed.limits.as_deref().map(Limits::parse).transpose().map_err(Usage::of)?;
     let options =
         Options { clock: now, random, app_creation: !typed.no_app_creation, bodies: Options::BODIES };
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -76,6 +80,8 @@ async fn serve(
 ) -> Result<()> {
     // From here on a signal asks for an end in good order, also while it is being opened.
     let stop = Stop::at_signals()?;
+    // Whoever follows a certificate hears this one too; nobody is ended by it, whether there is a certificate or not.
+    let _ignored = signal(SignalKind::hangup()).context("SIGHUP cannot be ignored")?;
     let custodian = embedded::unlock(data, embedded::serving_store(data, readers).await?).await?;
     let custodian = Arc::new(match limits {
         Some(limits) => custodian.within(limits),
@@ -88,6 +94,10 @@ async fn serve(
     if let Some(signed) = &signed {
         say_how_to_trust(signed, &authority);
     }
+    if !has_key(&custodian).await {
+        eprintln!("no API key opens this strongroom yet; make one with:");
+        eprintln!("  strongroom keys create --name admin --role admin{}", data.option());
+    }
     let caring = tokio::spawn(look_after(Arc::clone(&custodian)));
     let following = tls.clone().map(|tls| {
         let renew = signed.is_some().then(|| data.folder.clone());
@@ -96,18 +106,29 @@ async fn serve(
     let router = app(Arc::clone(&custodian), options);
     let scheme = if tls.is_some() { "https" } else { "http" };
     eprintln!("listening on {scheme}://{authority}");
-    listener.serve(router, tls, Patience::default(), stop).await;
-    caring.abort();
-    let _ = caring.await;
+    listener.serve(router, tls, listen::Limits::default(), stop).await;
     if let Some(following) = following {
         following.abort();
     }
-    note_uses(&custodian).await;
-    // Somebody whose connection was cut may hold it for a moment more; it is durable all the same.
-    if let Some(custodian) = Arc::into_inner(custodian) {
-        custodian.finish().await;
-    }
+    caring.abort();
+    let_go(custodian, caring).await;
     Ok(())
+}
+
+/// Leaves the data in good order, unless somebody else keeps them busy: what was acknowledged is durable by now, and
+/// whoever asked for an end gets one. Each step is a task of its own, because a busy database blocks the thread it is
+/// asked on.
+async fn let_go(custodian: Arc<Custodian>, caring: JoinHandle<()>) {
+    let _ = timeout(PATIENCE, caring).await;
+    let noting = Arc::clone(&custodian);
+    let noted = timeout(PATIENCE, tokio::spawn(async move { note_uses(&noting).await })).await;
+    if noted.is_err() {
+        tracing::warn!("when keys were last used is not written down: the database is busy");
+    }
+    // Where one of them goes on, or somebody whose connection was cut, they hold it for a moment more.
+    if let Some(custodian) = Arc::into_inner(custodian) {
+        let _ = timeout(PATIENCE, tokio::spawn(custodian.finish())).await;
+    }
 }
 
 /// The certificate; and what clients need of it, where it is one of our own.
@@ -161,6 +182,14 @@ fn wall_clock() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_micros(micros)
 }
 
+/// Whether there is an API key that opens something. Only advice depends on it: that it cannot be told ends no server.
+async fn has_key(custodian: &Custodian) -> bool {
+    let Ok(everywhere) = embedded::caller().everywhere::<Manage>() else { return true };
+    let Ok(keys) = custodian.list_keys(&everywhere, None, None).await else { return true };
+    let now = now();
+    keys.items.iter().any(|key| key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > now))
+}
+
 /// What somebody needs who is to trust the certificate, and what a user of nextmv types.
 fn say_how_to_trust(signed: &SelfSigned, authority: &str) {
     let path = quoted(&signed.ca.display().to_string());
@@ -168,7 +197,10 @@ fn say_how_to_trust(signed: &SelfSigned, authority: &str) {
     eprintln!("the CA certificate above is {path}; clients that trust it can be sure whom they speak to:");
     eprintln!("  strongroom apps list --server https://{authority} --ca-cert {path}");
     eprintln!("  export REQUESTS_CA_BUNDLE={path}");
-    eprintln!("  nextmv configuration create --api-key \"$STRONGROOM_API_KEY\" --endpoint {authority}");
+    // It asks a question, and would take the next line of a paste for the answer.
+    eprintln!(
+        "  nextmv configuration create --api-key \"$STRONGROOM_API_KEY\" --endpoint {authority} </dev/null"
+    );
     for name in &signed.left_out {
         eprintln!("strongroom: the certificate is not for the name {name:?}; call the server by another");
     }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use etcetera::BaseStrategy;
 
 use super::Environment;
+use crate::output::quoted;
 
 /// Where a root key comes from: never a key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,9 +73,14 @@ impl Data {
         })
     }
 
-    /// Whether it lies where a command without any setting looks for it.
-    pub(crate) fn is_default(&self) -> bool {
-        xdg().is_ok_and(|xdg| default_data(&xdg) == self.folder)
+    /// What a command line needs to mean it: nothing, where it lies in the default place.
+    pub(crate) fn option(&self) -> String {
+        let is_default = xdg().is_ok_and(|xdg| default_data(&xdg) == self.folder);
+        if is_default {
+            String::new()
+        } else {
+            format!(" --data {}", quoted(&self.folder.display().to_string()))
+        }
     }
 }
 

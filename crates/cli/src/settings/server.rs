@@ -11,8 +11,9 @@ use strongroom_client::{Connection, PlainHttp, ProxyUrl, ServerUrl, ServerUrlErr
 use strongroom_secrets::Token;
 use zeroize::Zeroizing;
 
-use super::Environment;
+use super::{Environment, uid};
 use crate::arguments::Everywhere;
+use crate::outcome::Usage;
 use crate::output::{printable, quoted};
 
 /// More than any token has, with room for the line ends that editors leave.
@@ -29,19 +30,24 @@ pub(super) fn connection(
     } else {
         PlainHttp::OnLoopbackOnly
     };
-    let url = ServerUrl::parse(url, plain).map_err(|error| match error {
-        ServerUrlError::PlainHttp { .. } => {
-            anyhow!("{error}, or accept that with --plain-http-exposes-secrets")
-        }
-        other => other.into(),
-    })?;
-    let proxy = everywhere.proxy.as_deref().map(ProxyUrl::parse).transpose().context("--proxy is refused")?;
+    let url = ServerUrl::parse(url, plain).map_err(|error| refused(&error, everywhere.server.is_some()))?;
+    let proxy = everywhere.proxy.as_deref().map(ProxyUrl::parse).transpose();
+    let proxy = proxy.map_err(|error| Usage::about("--proxy", &format!("is refused: {error}")))?;
     Ok(Connection {
         url,
         token: token(everywhere, environment)?,
         ca_cert: ca_cert(everywhere, environment)?,
         proxy,
     })
+}
+
+/// A URL that is refused: a mistake of whoever typed it, or else of the environment.
+fn refused(error: &ServerUrlError, typed: bool) -> anyhow::Error {
+    let mut sentence = error.to_string();
+    if let ServerUrlError::PlainHttp { .. } = error {
+        sentence.push_str(", or accept that with --plain-http-exposes-secrets");
+    }
+    if typed { Usage(sentence.into()).into() } else { anyhow!(sentence) }
 }
 
 fn token(everywhere: &Everywhere, environment: &Environment) -> Result<Token> {
@@ -60,11 +66,10 @@ fn read_key_file(path: &Path) -> Result<Zeroizing<String>> {
     let unreadable = || format!("the API key in {} cannot be read", path.display());
     let file = File::open(path).with_context(unreadable)?;
     let metadata = file.metadata().with_context(unreadable)?;
-    // Secrets that a container is given are often open to its every user, and nobody there can change that.
-    if metadata.is_file() && metadata.mode() & 0o004 != 0 {
+    if metadata.is_file() && is_open(metadata.mode(), metadata.uid(), uid()) {
         let shown = path.display().to_string();
         eprintln!(
-            "strongroom: every user of this machine can read {}: chmod o-r {}",
+            "strongroom: the API key in {} is open to other users: chmod 600 {}; it was used all the same",
             printable(&shown),
             printable(&quoted(&shown))
         );
@@ -83,10 +88,38 @@ fn read_key_file(path: &Path) -> Result<Zeroizing<String>> {
         .with_context(|| format!("{} holds no API key", path.display()))
 }
 
+/// Whether others can reach a file, where its user could change that: a secret that is mounted for us is root's, and often
+/// open to every user of a container.
+fn is_open(mode: u32, owner: u32, user: u32) -> bool {
+    let mounted = owner == 0 && user != 0;
+    mode & 0o077 != 0 && !mounted
+}
+
 fn ca_cert(everywhere: &Everywhere, environment: &Environment) -> Result<Option<Vec<u8>>> {
     let named = environment.variable("STRONGROOM_CA_CERT").map(PathBuf::from);
     let Some(path) = everywhere.ca_cert.clone().or(named) else { return Ok(None) };
     let path = environment.directory.join(path);
     let pem = std::fs::read(&path);
     pem.map(Some).with_context(|| format!("the CA certificate {} cannot be read", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_open;
+
+    #[test]
+    fn a_key_file_is_its_users_alone_or_mounted_by_root() {
+        let check = |mode, owner, user, expected| {
+            assert_eq!(is_open(mode, owner, user), expected, "{mode:o} of {owner} to {user}");
+        };
+        for (owner, user) in [(1000, 1000), (0, 0), (1001, 1000), (1000, 0)] {
+            check(0o100_600, owner, user, false);
+            check(0o100_400, owner, user, false);
+            for mode in [0o100_604, 0o100_602, 0o100_640, 0o100_620, 0o100_644, 0o100_610] {
+                check(mode, owner, user, true);
+            }
+        }
+        check(0o100_644, 0, 1000, false);
+        check(0o100_440, 0, 1000, false);
+    }
 }

@@ -1,5 +1,6 @@
 //! A server and embedded commands on one data folder at the same time; one server at most; and how a server ends.
 
+use rusqlite::Connection;
 use rustix::process::Signal;
 
 use crate::room::{Room, feed};
@@ -91,6 +92,60 @@ fn a_signal_ends_it_in_good_order() {
 }
 
 #[test]
+fn a_busy_database_keeps_nobody_from_an_end() {
+    let mut room = Room::new().serve(&[]);
+    room.say("apps list").done();
+    let database = Connection::open(room.path("data/strongroom.db")).expect("our own file");
+    database.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+    let (status, said) = room.server.take().expect("it serves").end(Signal::TERM);
+    assert_eq!(status.code(), Some(0), "{said}");
+    // It would say another thing had it waited until the database gave up.
+    assert!(said.contains("when keys were last used is not written down: the database is busy"), "{said}");
+    assert!(!said.contains("10 seconds"), "{said}");
+    drop(database);
+    room.say("audit verify").done();
+}
+
+#[test]
+fn a_terminal_that_hangs_up_ends_no_server() {
+    for options in [&[][..], &["--tls-self-signed"]] {
+        let mut room = Room::new().serve(options);
+        let server = room.server.take().expect("it serves");
+        server.send(Signal::HUP);
+        room.server = Some(server);
+        room.say("apps list").done();
+        let (status, said) = room.server.take().expect("it serves").end(Signal::TERM);
+        assert_eq!((status.code(), said.as_str()), (Some(0), ""));
+    }
+}
+
+#[test]
+fn who_serves_what_no_key_opens_is_told_how_to_make_one() {
+    let words = "no API key opens this strongroom yet; make one with:\n  strongroom keys create --name admin --role admin";
+    let before = |room: &Room, options: &[&str]| Server::start(room, options, String::new()).before.clone();
+    let room = Room::new();
+    let line = format!("{words} --data {}\n", room.path("data").display());
+    for options in [&[][..], &["--tls-self-signed"]] {
+        assert!(before(&room, options).contains(&line), "{line}");
+    }
+    // One that opens nothing any more is none; and what is printed can be typed.
+    let token = room.make_key("--role admin");
+    assert!(!before(&room, &[]).contains("strongroom keys create"));
+    room.say(&format!("keys revoke {}", &token["sr_key_".len()..][..12])).done();
+    assert!(before(&room, &[]).contains(&line), "{line}");
+    let (_, typed) = line.trim_end().split_once("  strongroom ").expect("a command");
+    room.say(typed).done();
+    assert!(!before(&room, &[]).contains("strongroom keys create"));
+
+    // In the default place it needs no option.
+    let room = Room::empty();
+    let data = room.path("xdg/data/strongroom").display().to_string();
+    room.say(&format!("init --data {data} --root-key {}", room.key_source())).done();
+    let said = before(&room, &["--data", &data]);
+    assert!(said.contains(&format!("{words}\n")), "{said}");
+}
+
+#[test]
 fn what_cannot_be_served_is_said_and_nothing_listens() {
     check_refused(&Room::empty(), "--listen 127.0.0.1:0", 1, "make one with: strongroom init");
     let room = Room::new();
@@ -103,7 +158,7 @@ fn what_cannot_be_served_is_said_and_nothing_listens() {
     check("--listen [::]:0", 2, "--plain-http-exposes-secrets");
     check("--listen localhost:0", 2, "--listen takes an IP address and a port");
     check("--listen 127.0.0.1", 2, "--listen takes an IP address and a port");
-    check("--limits many", 1, "limits are default, nextmv or COUNTxBYTES");
+    check("--limits many", 2, "limits are default, nextmv or COUNTxBYTES");
     check("--tls-cert nothing --tls-key nothing", 1, "nothing cannot be read");
     check("--tls-cert x", 2, "--tls-key <FILE>");
     check("--tls-self-signed --tls-cert x --tls-key y", 2, "cannot be used with");

@@ -74,6 +74,13 @@ fn a_url_that_is_none_is_refused_without_being_repeated() {
     let room = Room::new();
     let key = room.make_key("--role viewer");
     let check = |url: &str, words: &str| {
+        for (line, code) in [("apps list", 2), ("run --collection db -- true", 125)] {
+            let words_of_line: Vec<&str> = ["--server", url].into_iter().chain(line.split(' ')).collect();
+            let mut typed = room.embedded(&words_of_line);
+            let said = feed(typed.env("STRONGROOM_URL", url).env("STRONGROOM_API_KEY", &key), b"");
+            said.refused(code, words);
+            assert!(!said.stderr.contains(PLANTED), "{}", said.stderr);
+        }
         for (line, code) in [("apps list", 1), ("run --collection db -- true", 125)] {
             let said = say(&room, line, &[("STRONGROOM_URL", url), ("STRONGROOM_API_KEY", &key)], &[]);
             said.refused(code, words);
@@ -81,6 +88,8 @@ fn a_url_that_is_none_is_refused_without_being_repeated() {
         }
     };
     check(PLANTED, "begins neither with https:// nor with http://");
+    check("ftp://localhost", "begins neither with https:// nor with http://");
+    check("localhost:7878", "begins neither with https:// nor with http://");
     check(&format!("https://me:{PLANTED}@localhost"), "holds no user name and no password");
     check(&format!("https://localhost/{PLANTED}"), "ends with its host and port");
     check(
@@ -90,7 +99,7 @@ fn a_url_that_is_none_is_refused_without_being_repeated() {
     );
     let proxy = format!("apps list --server https://localhost:1 --proxy socks5://me:{PLANTED}@localhost");
     let said = say(&room, &proxy, &[("STRONGROOM_API_KEY", &key)], &[]);
-    said.refused(1, "--proxy is refused: a proxy is written http://");
+    said.refused(2, "--proxy is refused: a proxy is written http://");
     assert!(!said.stderr.contains(PLANTED), "{}", said.stderr);
     let said = say(&room, "apps list", &[("STRONGROOM_DATABASE", PLANTED)], &["STRONGROOM_DATA"]);
     said.refused(1, "STRONGROOM_DATABASE is set");

@@ -75,6 +75,23 @@ fn every_command_has_help_with_an_example() {
 }
 
 #[test]
+fn an_example_fits_into_80_columns() {
+    for (name, text) in all() {
+        let at = text.rfind("\nExample").or_else(|| text.rfind("\nBegin with:")).expect("there are examples");
+        for line in text[at..].lines() {
+            assert!(line.chars().count() <= 80, "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_example_that_keeps_a_token_keeps_it_from_others() {
+    let text = Room::empty().say("keys create --help").done().text();
+    let kept = text.lines().find(|line| line.ends_with("> key")).expect("it is an example");
+    assert!(kept.starts_with("  umask 077; strongroom keys create "), "{kept}");
+}
+
+#[test]
 fn help_never_shows_what_the_environment_holds() {
     for (name, text) in all() {
         assert!(!text.contains("hunter2"), "{name}\n{text}");

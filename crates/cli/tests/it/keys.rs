@@ -86,6 +86,8 @@ fn what_a_key_may_do_is_said_exactly_or_refused() {
     check("--role viewer --collection db", "--app");
     check("--role viewer --expires tomorrow", "--expires takes 30s, 15m, 12h, 90d");
     check("--role viewer --expires 2026-12-31", "--expires takes");
+    check("--role viewer --expires ,", "--expires takes");
+    check("--can ,", "--can takes actions");
     room.say("keys create --name x --role viewer --expires 0s").refused(1, "would have expired already");
     room.say("keys create --name x --role viewer --app nowhere").refused(1, "no application nowhere");
     room.say("keys create --name x --role viewer --app app --collection none").refused(1, "none");
@@ -120,7 +122,7 @@ fn a_key_opens_what_it_was_made_for_and_nothing_else() {
 
     let manager = room.make_key("--can list,manage --app app");
     let beyond = "keys create --name more --can list,write --app app";
-    with_key(&room, &manager, beyond).refused(1, "would lie beyond those of the key that asks");
+    with_key(&room, &manager, beyond).refused(1, "would lie beyond this API key's own");
     with_key(&room, &manager, "keys create --name less --can list --app app --expires 1h").done();
 }
 
@@ -172,11 +174,15 @@ fn a_key_comes_from_a_file_too() {
     };
     crate::room::set_mode(file.as_ref(), 0o600);
     assert_eq!(say(&file).done().stderr, "");
-    crate::room::set_mode(file.as_ref(), 0o644);
-    let said = say(&file).done();
-    assert!(
-        said.stderr.contains("every user of this machine can read") && said.stderr.contains("chmod o-r ")
-    );
+    for mode in [0o644, 0o640, 0o620, 0o602] {
+        crate::room::set_mode(file.as_ref(), mode);
+        assert_eq!(
+            say(&file).done().stderr,
+            format!(
+                "strongroom: the API key in {file} is open to other users: chmod 600 {file}; it was used all the same\n"
+            )
+        );
+    }
     say("nowhere").refused(1, "nowhere cannot be read");
     let file = room.lay("none", "hunter2");
     crate::room::set_mode(file.as_ref(), 0o600);

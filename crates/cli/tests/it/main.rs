@@ -12,6 +12,7 @@ mod completions;
 mod consumer;
 mod embedded;
 mod help;
+mod hostile;
 mod import;
 mod keys;
 mod kill;

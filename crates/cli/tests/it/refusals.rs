@@ -73,10 +73,27 @@ fn ids_are_refused_by_their_rule() {
     let bench = Bench::new();
     let rule = "an id has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or a digit";
     for id in ["a/b", "..", "-", "_a", "ü", "a%20b", &"x".repeat(65)] {
-        bench.check(&format!("secrets create --id={id} --env A"), PLANTED, 1, rule);
-        bench.check(&format!("secrets create --app={id} --id new --env A"), PLANTED, 1, rule);
-        bench.check(&format!("apps create -- {id}"), "", 1, rule);
-        bench.check(&format!("secrets get -- {id}"), "", 1, rule);
+        bench.check(&format!("secrets create --id={id} --env A"), PLANTED, 2, rule);
+        bench.check(&format!("secrets create --app={id} --id new --env A"), PLANTED, 2, rule);
+        bench.check(&format!("apps create -- {id}"), "", 2, rule);
+        bench.check(&format!("secrets get -- {id}"), "", 2, rule);
+        for verb in
+            ["delete", "versions", "restore", "update --name x", "diff --from 1 --to 2", "rollback --to 1"]
+        {
+            bench.check(&format!("secrets {verb} -- {id}"), "", 2, rule);
+        }
+        bench.check(&format!("secrets import --from - --id={id}"), "", 2, rule);
+        bench.check(&format!("secrets list --app={id}"), "", 2, rule);
+        for verb in ["get", "update --name x", "delete --yes", "restore"] {
+            bench.check(&format!("apps {verb} -- {id}"), "", 2, rule);
+        }
+        bench.check(&format!("audit list --app={id}"), "", 2, rule);
+        bench.check(&format!("audit list --app=app --collection={id}"), "", 2, rule);
+        let key = "keys create --name x --role viewer";
+        bench.check(&format!("{key} --app={id}"), "", 2, rule);
+        bench.check(&format!("{key} --app=app --collection={id}"), "", 2, rule);
+        bench.check(&format!("keys revoke -- {id}"), "", 2, "an API key");
+        bench.check(&format!("run --app={id} --collection=db -- echo started"), "", 125, rule);
         bench.check(&format!("run --collection={id} -- echo started"), "", 125, rule);
     }
     let document = json!({ "id": "a/b", "secrets": [secret("env", "A", PLANTED)] });
@@ -344,18 +361,22 @@ fn an_empty_value_is_never_taken_from_a_pipe() {
 fn what_can_be_judged_without_a_value_is_judged_before_one_is_read() {
     let bench = Bench::new();
     let value = "A=@nothing-to-read";
-    for (line, words) in [
-        (format!("secrets create --app nowhere --id new --env {value}"), "there is no application nowhere"),
-        (format!("secrets create --id a/b --env {value}"), "collection id \"a/b\" is refused"),
-        (format!("secrets create --id db --env {value}"), "already has a secrets collection db"),
-        (format!("secrets create --id new --env {value} --env 9=@nothing"), "may not begin with a digit"),
-        (format!("secrets create --id new --env {value} --file ../x=@-"), "a part . or .."),
-        (format!("secrets update db --app nowhere --env {value}"), "there is no application nowhere"),
-        (format!("secrets update none --env {value}"), "has no secrets collection none"),
-        (format!("secrets update db --env {value} --if-match 1"), "is at version 2, not 1"),
-        (format!("secrets update db --env {value} --remove B"), "no secret at \"B\""),
+    for (line, code, words) in [
+        (
+            format!("secrets create --app nowhere --id new --env {value}"),
+            1,
+            "there is no application nowhere",
+        ),
+        (format!("secrets create --id a/b --env {value}"), 2, "collection id \"a/b\" is refused"),
+        (format!("secrets create --id db --env {value}"), 1, "already has a secrets collection db"),
+        (format!("secrets create --id new --env {value} --env 9=@nothing"), 2, "may not begin with a digit"),
+        (format!("secrets create --id new --env {value} --file ../x=@-"), 2, "a part . or .."),
+        (format!("secrets update db --app nowhere --env {value}"), 1, "there is no application nowhere"),
+        (format!("secrets update none --env {value}"), 1, "has no secrets collection none"),
+        (format!("secrets update db --env {value} --if-match 1"), 1, "is at version 2, not 1"),
+        (format!("secrets update db --env {value} --remove B"), 1, "no secret at \"B\""),
     ] {
-        bench.check(&line, "", 1, words);
+        bench.check(&line, "", code, words);
     }
 }
 
@@ -381,6 +402,10 @@ fn a_line_that_cannot_be_read_ends_with_2_and_of_run_with_125() {
     check("secrets get", 2, "required");
     check("secrets get db --nonsense", 2, "unexpected argument");
     check("secrets update db --if-match first", 2, "invalid value");
+    for at in ["A", "../x"] {
+        check(&format!("secrets update db --env 9{at}"), 2, "is refused: ");
+    }
+    check("secrets update db --file ../x=@-", 2, "a part . or ..");
     check("secrets get db@first", 2, "a version is a number");
     check("secrets update db --replace", 2, "--replace needs the secrets");
     check("audit list --collection db", 2, "--app");
@@ -396,6 +421,9 @@ fn a_line_that_cannot_be_read_ends_with_2_and_of_run_with_125() {
         let words: Vec<&str> = line.split(' ').collect();
         let said = feed(bench.room.strongroom(&words).env_remove("STRONGROOM_APP"), b"");
         said.refused(code, "which application? give --app APP or set STRONGROOM_APP");
+        let said = feed(bench.room.strongroom(&words).env("STRONGROOM_APP", "a/b"), b"");
+        let code = if code == 2 { 1 } else { code };
+        said.refused(code, "STRONGROOM_APP is refused: application id \"a/b\" is refused");
     }
 }
 

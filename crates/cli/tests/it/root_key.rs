@@ -138,9 +138,9 @@ fn a_source_names_a_file_and_is_never_a_key() {
 
     let line = fs::read_to_string(room.key()).expect("a line");
     let key = line.trim_end().rsplit(' ').next().expect("the key");
-    for (source, words) in [
-        (format!("file:{}", line.trim_end()), "not shown: it looks like a key"),
-        (format!("file:{key}"), "there is no key file"),
+    for (source, code, words) in [
+        (format!("file:{}", line.trim_end()), 2, "not shown: it looks like a key"),
+        (format!("file:{key}"), 1, "there is no key file"),
     ] {
         for words_of_line in [&["apps", "list"][..], &["init"]] {
             let mut command = room.strongroom(words_of_line);
@@ -149,7 +149,7 @@ fn a_source_names_a_file_and_is_never_a_key() {
             assert!(!said.stderr.contains(key), "{}", said.stderr);
         }
         let said = feed(&mut room.strongroom(&["init", "--root-key", &source]), b"");
-        said.refused(1, words);
+        said.refused(code, words);
         assert!(!said.stderr.contains(key), "{}", said.stderr);
     }
 }
@@ -263,8 +263,8 @@ fn a_second_init_adopts_and_changes_nothing() {
         assert_eq!(said.stderr, "adopted the strongroom that is there\n");
     }
     room.say("init --limits nextmv").refused(1, "has limits 100x65536, and init does not change them");
-    room.say("init --limits 0x1").refused(1, "limits are default, nextmv or COUNTxBYTES");
-    room.say("init --limits 13x1048576").refused(1, "COUNT times BYTES may be 12582912 at most");
+    room.say("init --limits 0x1").refused(2, "limits are default, nextmv or COUNTxBYTES");
+    room.say("init --limits 13x1048576").refused(2, "COUNT times BYTES may be 12582912 at most");
     assert_eq!(fs::read(room.key()).expect("our own file"), key);
     check_whole(&room);
 }
@@ -272,9 +272,9 @@ fn a_second_init_adopts_and_changes_nothing() {
 #[test]
 fn an_init_that_is_refused_makes_nothing() {
     let room = Room::empty();
-    room.say("init --limits many").refused(1, "limits are default, nextmv or COUNTxBYTES");
-    room.say("init --root-key hunter2").refused(1, "a root key's source is file:PATH");
-    room.say("init --root-key file:~/root.key").refused(1, "write file:$HOME/");
+    room.say("init --limits many").refused(2, "limits are default, nextmv or COUNTxBYTES");
+    room.say("init --root-key hunter2").refused(2, "a root key's source is file:PATH");
+    room.say("init --root-key file:~/root.key").refused(2, "write file:$HOME/");
     room.say("init --root-key file:/proc/nowhere/root.key")
         .refused(1, "choose a path that this user can write");
     let mut init = room.strongroom(&["init"]);

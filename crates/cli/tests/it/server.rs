@@ -73,9 +73,13 @@ impl Server {
         variables
     }
 
+    pub(crate) fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).expect("it runs");
+    }
+
     /// Ends it by a signal; how it ended, and what it said since it listened.
     pub(crate) fn end(mut self, signal: Signal) -> (ExitStatus, String) {
-        kill_process(Pid::from_child(&self.process), signal).expect("it runs");
+        self.send(signal);
         let status = self.process.wait().expect("our child");
         (status, self.rest.take().expect("it listened").join().expect("a reader without a fault"))
     }

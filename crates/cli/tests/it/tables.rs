@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::room::{Room, feed};
+use crate::terminal::Terminal;
 
 /// With the ids of the documentation.
 fn room() -> Room {
@@ -53,9 +54,37 @@ fn no_id_is_broken_on_a_narrow_terminal() {
     let room = room();
     let mut command = room.command("setsid");
     command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_strongroom"), "audit", "list"]);
-    let (screen, code) = crate::terminal::Terminal::start(&mut command, "").end();
+    let (screen, code) = Terminal::start(&mut command, "").end();
     assert_eq!(code, Some(0));
     assert_eq!(screen.matches("routing/licences@").count(), 12, "{screen}");
+}
+
+#[test]
+fn a_list_is_cut_on_a_terminal_and_nowhere_else() {
+    let room = Room::new();
+    let (app, id, name) = ("a".repeat(64), "c".repeat(64), "a-name-".repeat(30));
+    room.say(&format!("apps create {app} --name {name}")).done();
+    room.say_with(&format!("secrets create --app {app} --id {id} --name {name} --env A"), "a value").done();
+    let key = format!("keys create --name {name} --can list,write,deliver --app {app} --collection {id}");
+    room.say(&key).done();
+    let on_terminal = |line: &str| {
+        let mut command = room.command("setsid");
+        command.args(["--ctty", "--wait", env!("CARGO_BIN_EXE_strongroom")]).args(line.split(' '));
+        let (screen, code) = Terminal::start(&mut command, "").end();
+        assert_eq!(code, Some(0), "{screen}");
+        screen
+    };
+    for line in ["apps list", &format!("secrets list --app {app}"), "keys list", "audit list"] {
+        let text = room.say(line).done().text();
+        assert!(text.contains(&app) || text.contains(&name), "{text}");
+        assert!(!text.contains('…'), "{text}");
+        let screen = on_terminal(line);
+        assert!(screen.contains('…'), "{screen}");
+        assert_eq!(screen.lines().count(), text.lines().count(), "a row is a line\n{screen}");
+        assert!(screen.lines().all(|line| line.trim_end().chars().count() <= 80), "{screen}");
+        let json = on_terminal(&format!("{line} --output json"));
+        assert!(!json.contains('…') && (json.contains(&app) || json.contains(&name)), "{json}");
+    }
 }
 
 #[test]

@@ -17,8 +17,11 @@ fn the_whole_story_over_tls() {
     for said in [
         pem.as_str(),
         &format!("REQUESTS_CA_BUNDLE={}", ca.display()),
-        "nextmv configuration create --api-key",
-        &format!("--endpoint {}", &server.url["https://".len()..]),
+        // Without its end the command takes the next line of a paste for an answer.
+        &format!(
+            "  nextmv configuration create --api-key \"$STRONGROOM_API_KEY\" --endpoint {} </dev/null\n",
+            &server.url["https://".len()..]
+        ),
     ] {
         assert!(server.before.contains(said), "{said}\n{}", server.before);
     }
@@ -144,7 +147,7 @@ fn plain_http_on_every_address_is_served_where_the_risk_was_typed() {
     let (_, port) = server.url.rsplit_once(':').expect("a port");
     let exposed = ["apps", "list", "--server", &format!("http://0.0.0.0:{port}")];
     feed(&mut room.strongroom(&exposed), b"")
-        .refused(1, "would show the API key and every value to whoever listens");
+        .refused(2, "would show the API key and every value to whoever listens");
     let accepted = [&exposed[..], &["--plain-http-exposes-secrets"]].concat();
     feed(&mut room.strongroom(&accepted), b"").done();
 }

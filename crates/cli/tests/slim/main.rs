@@ -46,6 +46,29 @@ fn without_a_server_there_is_no_strongroom() {
 }
 
 #[test]
+fn its_help_speaks_of_no_data_folder() {
+    for line in
+        ["--help", "-h", "help", "run --help", "apps list --help", "audit --help", "audit list --help"]
+    {
+        let said = say(line);
+        let text = String::from_utf8(said.stdout).expect("text");
+        assert!(said.status.success() && text.contains("Usage: strongroom"), "{line}\n{text}");
+        for word in ["data folder", "STRONGROOM_DATA", "ROOT_KEY", "--data", "quickstart", "verify"] {
+            assert!(!text.contains(word), "{line}: {word}\n{text}");
+        }
+        for command in ["  init ", "  serve ", "strongroom init", "strongroom serve"] {
+            assert!(!text.contains(command), "{line}: {command}\n{text}");
+        }
+        for line in text.lines().skip_while(|line| !line.starts_with("Example") && *line != "Begin with:") {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+    for command in ["init", "serve", "quickstart", "audit verify"] {
+        assert!(say(&format!("{command} --help")).status.success(), "{command}");
+    }
+}
+
+#[test]
 fn it_explains_and_completes_itself() {
     for line in ["--help", "--version", "secrets update --help", "completions bash"] {
         let said = say(line);

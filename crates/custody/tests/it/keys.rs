@@ -272,12 +272,48 @@ fn a_key_gives_and_takes_no_more_than_it_has() {
             room.custodian.revoke_key(&access, &id, room.now()).await
         };
         assert!(matches!(revoke(&wide).await, Err(KeyError::NoSuchKey)));
-        assert!(matches!(revoke(&strong).await, Err(KeyError::Beyond("actions"))));
+        assert!(matches!(revoke(&strong).await, Err(KeyError::Above("actions"))));
         assert!(revoke(&child).await.expect("within").revoked_at.is_some());
 
         let listed = room.custodian.list_keys(&access, None, None).await.expect("keys");
         assert!(listed.items.iter().all(|key| key.application_id.as_deref() == Some("app")));
         assert_eq!(listed.items.len(), 3);
+    });
+}
+
+#[test]
+fn a_key_without_a_wish_ends_in_ninety_days_or_with_its_maker() {
+    block_on(async {
+        let room = furnished().await;
+        let usual = NewKey { expires_at: Expiry::Usual, ..wanted("list,manage", None, None) };
+        let now = room.now();
+        let made = room.custodian.create_key(&room.everywhere(), usual.clone(), now).await;
+        let (key, token) = made.expect("a new key");
+        let ninety_days = Timestamp::from_micros(now.as_micros() + 90 * 24 * 3_600_000_000);
+        assert_eq!(key.expires_at, Some(ninety_days));
+        let maker = room.custodian.authenticate(&token, room.now()).await.expect("a valid key");
+        let access = maker.everywhere::<Manage>().expect("manage");
+        let (child, _) = room.custodian.create_key(&access, usual, room.now()).await.expect("a new key");
+        assert_eq!(child.expires_at, Some(ninety_days));
+    });
+}
+
+#[test]
+fn a_manager_of_an_application_that_is_gone_manages_nothing_of_its_namesake() {
+    block_on(async {
+        let room = furnished().await;
+        let manager = room.holder("list,manage", Some("other"), None).await;
+        room.delete_application("other").await.expect("deleted");
+        room.create_application("other").await.expect("the id is free");
+        let (key, _) = room.key("list", Some("other"), None).await;
+        let access = manager.everywhere::<Manage>().expect("manage");
+        let listed = room.custodian.list_keys(&access, None, None).await.expect("keys");
+        assert!(listed.items.iter().all(|listed| listed.id != key.id), "{listed:?}");
+        let id = strongroom_secrets::ApiKeyId::parse(&key.id).expect("an id");
+        let revoked = room.custodian.revoke_key(&access, &id, room.now()).await;
+        assert!(matches!(revoked, Err(KeyError::NoSuchKey)), "{revoked:?}");
+        let made = room.custodian.create_key(&access, wanted("list", Some("other"), None), room.now()).await;
+        assert!(matches!(made, Err(KeyError::Absent(_))));
     });
 }
 

@@ -2,12 +2,15 @@
 //! never says why to a peer that broke a limit, and nothing here can end the accept loop.
 
 use std::convert::Infallible;
+use std::future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::{HeaderValue, Version, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -17,11 +20,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::select;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::ServiceExt;
 
-use super::exchanges::{Exchanges, Marker};
-use super::{Limits, PeerAddress};
+use super::exchanges::{Exchange, Exchanges};
+use super::lent::lend;
+use super::sending::Sending;
+use super::{Limits, PeerAddress, Stage};
 use crate::tls::Tls;
 
 /// The head of a request: its line and all its headers.
@@ -38,7 +43,7 @@ pub(super) struct Door {
     tls: Option<Tls>,
     limits: Limits,
     protocol: Builder<TokioExecutor>,
-    stopped: watch::Receiver<bool>,
+    stage: watch::Receiver<Stage>,
 }
 
 impl Door {
@@ -46,9 +51,9 @@ impl Door {
         router: Router,
         tls: Option<Tls>,
         limits: Limits,
-        stopped: watch::Receiver<bool>,
+        stage: watch::Receiver<Stage>,
     ) -> Self {
-        Self { router, tls, limits, protocol: protocol(&limits), stopped }
+        Self { router, tls, limits, protocol: protocol(), stage }
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -64,11 +69,11 @@ impl Door {
         let Some(tls) = &self.tls else {
             return self.converse(stream, peer).await;
         };
-        let mut stopped = self.stopped.clone();
+        let mut stage = self.stage.clone();
         let shaken = select! {
             biased;
             // Nothing was asked yet, so nothing is lost.
-            () = stop_requested(&mut stopped) => return,
+            () = Stage::reached(&mut stage, Stage::Stopping) => return,
             shaken = timeout(self.limits.handshake, tls.acceptor().accept(stream)) => shaken,
         };
         match shaken {
@@ -81,13 +86,16 @@ impl Door {
     async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, peer: SocketAddr) {
         let mut exchanges = Exchanges::new();
         let marker = exchanges.marker();
-        let service = service_fn(|request| answer(self.router.clone(), request, peer, &marker));
+        let service = service_fn(|request: Request<Incoming>| {
+            let exchange = marker.begin(request.version());
+            answer(self.router.clone(), request, peer, self.limits, self.stage.clone(), exchange)
+        });
         let mut connection = pin!(self.protocol.serve_connection(TokioIo::new(stream), service));
-        let mut stopped = self.stopped.clone();
-        // The library's own time-out for heads begins only after the first bytes, and with HTTP/1 alone.
+        let mut stage = self.stage.clone();
         let mut patience = self.limits.header;
         let mut asked_to_end = false;
         loop {
+            let waiting_since = exchanges.waiting_since();
             select! {
                 biased;
                 ended = connection.as_mut() => {
@@ -96,7 +104,7 @@ impl Door {
                     }
                     return;
                 }
-                () = stop_requested(&mut stopped), if !asked_to_end => {
+                () = Stage::reached(&mut stage, Stage::Stopping), if !asked_to_end => {
                     asked_to_end = true;
                     // From here on the accept loop counts the time for all.
                     patience = self.limits.stop;
@@ -104,7 +112,14 @@ impl Door {
                 }
                 () = exchanges.changed() => {
                     if !asked_to_end {
-                        patience = self.limits.quiet;
+                        patience = if exchanges.are_one_by_one() { self.limits.header } else { self.limits.quiet };
+                    }
+                }
+                () = wait_too_long(waiting_since, self.limits.answer) => {
+                    // Some of it may have been taken meanwhile.
+                    if exchanges.waiting_since().is_some_and(|since| since.elapsed() >= self.limits.answer) {
+                        tracing::debug!(%peer, "an answer was not taken");
+                        return;
                     }
                 }
                 () = sleep(patience), if exchanges.none_running() => {
@@ -121,16 +136,15 @@ impl Door {
     }
 }
 
-fn protocol(limits: &Limits) -> Builder<TokioExecutor> {
+fn protocol() -> Builder<TokioExecutor> {
     let mut protocol = Builder::new(TokioExecutor::new());
-    // Without a timer none of the library's time-outs has any effect.
     protocol
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header)
+        // The library's time-out for heads counts from before the last answer has left, and knows HTTP/1 alone.
+        .header_read_timeout(None)
         // What does not fit into the buffer is no head.
         .max_buf_size(HEAD_BYTES);
-    // The library's limit of 20 pending resets stays as it is.
+    // The library's limit of 20 pending resets stays as it is. Without a timer none of its time-outs has any effect.
     protocol
         .http2()
         .timer(TokioTimer::new())
@@ -141,22 +155,33 @@ fn protocol(limits: &Limits) -> Builder<TokioExecutor> {
     protocol
 }
 
-async fn stop_requested(stopped: &mut watch::Receiver<bool>) {
-    // An error means that the accept loop is gone without a word, which is a stop as well.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
+/// Returns when nothing of an answer has been taken for so long; never where no answer waits.
+async fn wait_too_long(since: Option<Instant>, patience: Duration) {
+    match since {
+        Some(since) => sleep_until(since + patience).await,
+        None => future::pending().await,
+    }
 }
 
 fn answer(
     router: Router,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
     peer: SocketAddr,
-    marker: &Marker,
-) -> impl Future<Output = Result<Response, Infallible>> + use<> {
-    let exchange = marker.begin();
-    request.extensions_mut().insert(PeerAddress(peer));
+    limits: Limits,
+    stage: watch::Receiver<Stage>,
+    exchange: Exchange,
+) -> impl Future<Output = Result<Response<Sending>, Infallible>> {
+    let (mut parts, body) = request.into_parts();
+    let (lent, rest) = lend(body, limits.body, stage);
+    // Whoever expects to be asked for the body has sent none, and reading would ask.
+    let (expects, version) = (parts.headers.contains_key(header::EXPECT), parts.version);
+    parts.extensions.insert(PeerAddress(peer));
     async move {
-        let answer = router.oneshot(request).await;
-        drop(exchange);
-        answer
+        let Ok(mut response) = router.oneshot(Request::from_parts(parts, lent)).await;
+        let whole = if expects { rest.is_empty() } else { rest.discard(limits.rest).await };
+        if !whole && version < Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response.map(|body| Sending::new(body, exchange)))
     }
 }

@@ -20,11 +20,23 @@ use tokio::task::JoinHandle;
 use crate::tls::self_signed_tls;
 
 const HOUR: Duration = Duration::from_secs(3600);
-const SOON: Duration = Duration::from_millis(50);
+pub(crate) const SOON: Duration = Duration::from_millis(50);
 
-const PATIENT: Limits = Limits { connections: 64, handshake: HOUR, header: HOUR, quiet: HOUR, stop: HOUR };
+pub(crate) const PATIENT: Limits = Limits {
+    connections: 64,
+    handshake: HOUR,
+    header: HOUR,
+    body: HOUR,
+    rest: HOUR,
+    answer: HOUR,
+    quiet: HOUR,
+    stop: HOUR,
+};
 
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const ASK_LARGE: &[u8] = b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n";
+/// More than any buffers on the way.
+const LARGE: usize = 64 * 1024 * 1024;
 const ASK_SLOW: &[u8] = b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// A server on a free port.
@@ -51,7 +63,7 @@ impl Drop for Farewell {
     }
 }
 
-/// `/` answers at once, `/slow` when it is released, `/peer` with the peer's address, `/panic` never.
+/// `/` answers at once, `/large` with much, `/slow` when it is released, `/peer` with the peer's address, `/panic` never.
 fn router() -> (Router, Slow) {
     let (begin, begun) = mpsc::unbounded_channel();
     let (end, ended) = mpsc::unbounded_channel();
@@ -68,6 +80,7 @@ fn router() -> (Router, Slow) {
     };
     let router = Router::new()
         .route("/", get(async || "fast"))
+        .route("/large", get(async || vec![b' '; LARGE]))
         .route("/slow", get(wait))
         .route("/peer", get(async |Extension(PeerAddress(peer)): Extension<PeerAddress>| peer.to_string()))
         .route("/panic", get(async || -> &'static str { panic!("a handler of a test panics") }));
@@ -204,6 +217,72 @@ async fn a_request_may_take_longer_than_any_patience_with_silence() {
     assert!(answer.ends_with("slow") && !answer.contains("connection: close"), "{answer}");
 }
 
+/// A request whose body nobody reads, announced and begun.
+fn post(length: usize, more: &str, begun: &[u8]) -> Vec<u8> {
+    let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{more}\r\n");
+    [head.as_bytes(), begun].concat()
+}
+
+#[tokio::test]
+async fn what_nobody_reads_of_a_body_is_taken_and_the_connection_kept() {
+    let server = start(PATIENT).await;
+    let mut stream = server.connect().await;
+    let answer = ask(&mut stream, &post(12_000_000, "", &[b' '; 12_000_000])).await;
+    assert!(answer.starts_with("HTTP/1.1 405 ") && !answer.contains("connection: close"), "{answer}");
+    assert!(ask(&mut stream, ASK).await.ends_with("fast"));
+}
+
+#[tokio::test]
+async fn a_rest_that_does_not_come_is_not_waited_for() {
+    let server = start(Limits { rest: SOON, ..PATIENT }).await;
+    let mut stream = server.connect().await;
+    stream.write_all(&post(1000, "", b"begun")).await.expect("the connection is open");
+    let answer = String::from_utf8(read_rest(&mut stream).await).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_waits_to_be_asked_for_is_not_asked_for_to_be_thrown_away() {
+    let server = start(PATIENT).await;
+    let mut stream = server.connect().await;
+    stream.write_all(&post(1000, "Expect: 100-continue\r\n", b"")).await.expect("the connection is open");
+    let answer = String::from_utf8(read_rest(&mut stream).await).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_rest_beyond_all_measure_is_not_begun() {
+    let server = start(PATIENT).await;
+    let mut stream = server.connect().await;
+    stream.write_all(&post(51 * 1024 * 1024, "", b"begun")).await.expect("the connection is open");
+    let answer = String::from_utf8(read_rest(&mut stream).await).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("connection: close"), "{answer}");
+}
+
+#[tokio::test]
+async fn whoever_does_not_take_its_answer_is_cut() {
+    let server = start(Limits { answer: SOON, ..PATIENT }).await;
+    let mut stream = server.connect().await;
+    stream.write_all(ASK_LARGE).await.expect("the connection is open");
+    stream.read_u8().await.expect("the answer begins");
+    server.stopper.stop();
+    server.report().await;
+    assert!(read_rest(&mut stream).await.len() < LARGE);
+}
+
+#[tokio::test]
+async fn an_answer_may_take_longer_than_any_patience_with_silence() {
+    let server = start(Limits { header: SOON, quiet: SOON, ..PATIENT }).await;
+    let mut stream = server.connect().await;
+    stream.write_all(ASK_LARGE).await.expect("the connection is open");
+    stream.read_u8().await.expect("the answer begins");
+    // Others come and are cut in the meantime, one after the other.
+    for _ in 0..4 {
+        assert!(read_rest(&mut server.connect().await).await.is_empty());
+    }
+    assert!(read_rest(&mut stream).await.len() > LARGE);
+}
+
 #[tokio::test]
 async fn one_connection_too_many_is_closed_at_once() {
     let server = start(Limits { connections: 2, ..PATIENT }).await;
@@ -330,6 +409,7 @@ mod http2 {
     const RST_STREAM: u8 = 3;
     const SETTINGS: u8 = 4;
     const GOAWAY: u8 = 7;
+    const WINDOW_UPDATE: u8 = 8;
     const CONTINUATION: u8 = 9;
 
     const END_STREAM: u8 = 1;
@@ -394,6 +474,16 @@ mod http2 {
             }
         }
 
+        /// Whether the body of this stream comes to its end before the connection does.
+        async fn answers(&mut self, stream: u32) -> bool {
+            while let Ok(frame) = self.read().await {
+                if (frame.kind, frame.stream) == (DATA, stream) && frame.flags & END_STREAM != 0 {
+                    return true;
+                }
+            }
+            false
+        }
+
         async fn read_body(&mut self, stream: u32) -> Vec<u8> {
             let mut body = Vec::new();
             loop {
@@ -405,6 +495,12 @@ mod http2 {
                 }
             }
         }
+    }
+
+    /// `POST path`, with a body to come.
+    fn post(stream: u32, path: &str) -> Vec<u8> {
+        let head = head(path);
+        frame(HEADERS, END_HEADERS, stream, &[&[0x83], &head[1..]].concat())
     }
 
     fn code(frame: &Frame) -> u8 {
@@ -423,6 +519,57 @@ mod http2 {
         assert_eq!(setting(6), Some(&[0, 0, 64, 0][..]), "heads");
         client.send(&request(1, "/")).await;
         assert_eq!(client.read_body(1).await, b"fast");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_reads_of_a_body_is_taken_before_the_answer() {
+        let server = start(PATIENT).await;
+        let mut client = Client::connect(&server).await;
+        client.send(&post(1, "/")).await;
+        let (mut window, mut left) = ([65_535, 65_535], 1_000_000);
+        while left > 0 {
+            while window[0].min(window[1]) < 10_000 {
+                let update = client.read().await.expect("a frame");
+                assert!(![HEADERS, RST_STREAM].contains(&update.kind), "too early: {update:?}");
+                if update.kind != WINDOW_UPDATE {
+                    continue;
+                }
+                let more = update.payload.iter().fold(0, |sum, byte| sum * 256 + u32::from(*byte));
+                window[usize::from(update.stream == 1)] += more;
+            }
+            left -= 10_000;
+            window = window.map(|bytes| bytes - 10_000);
+            let flags = if left == 0 { END_STREAM } else { 0 };
+            client.send(&frame(DATA, flags, 1, &[b' '; 10_000])).await;
+        }
+        let answer = client.read_kind(HEADERS).await;
+        assert_ne!(answer.flags & END_STREAM, 0, "status 405 has no more to say");
+        client.send(&request(3, "/")).await;
+        loop {
+            let frame = client.read().await.expect("a frame");
+            assert_ne!(frame.kind, RST_STREAM, "{frame:?}");
+            if frame.kind == DATA {
+                break;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_take_its_answer_is_cut_whatever_else_it_asks() {
+        let server = start(Limits { answer: SOON, ..PATIENT }).await;
+        let mut client = Client::connect(&server).await;
+        // No window for any answer of the first stream, and plenty for others.
+        client.send(&frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])).await;
+        client.send(&request(1, "/large")).await;
+        let mut stream = 3;
+        loop {
+            let asked = [request(stream, "/"), frame(WINDOW_UPDATE, 0, stream, &[0, 0, 16, 0])].concat();
+            if client.0.write_all(&asked).await.is_err() || !client.answers(stream).await {
+                break;
+            }
+            stream += 2;
+        }
+        assert!(stream > 3, "the others were answered");
     }
 
     #[tokio::test]

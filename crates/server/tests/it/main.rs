@@ -10,3 +10,4 @@ mod routing;
 mod served;
 mod strangers;
 mod tls;
+mod uploads;

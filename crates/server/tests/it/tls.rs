@@ -55,7 +55,7 @@ pub(crate) fn self_signed_tls(data: &Path) -> (Tls, String) {
 }
 
 /// A client that trusts one CA and lives at one time.
-struct Client {
+pub(crate) struct Client {
     ca_pem: String,
     time: SystemTime,
     versions: Vec<&'static SupportedProtocolVersion>,
@@ -72,12 +72,16 @@ impl TimeProvider for Clock {
 }
 
 impl Client {
-    fn trusting(ca_pem: &str) -> Self {
+    pub(crate) fn trusting(ca_pem: &str) -> Self {
         let versions = vec![&TLS13, &TLS12];
         Self { ca_pem: ca_pem.to_owned(), time: now(), versions, protocols: Vec::new() }
     }
 
     async fn connect(&self, address: SocketAddr, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
+        self.over(TcpStream::connect(address).await.expect("the server accepts"), name).await
+    }
+
+    pub(crate) async fn over(&self, stream: TcpStream, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.ca_pem.as_bytes()).expect("PEM")).expect("a CA");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -87,7 +91,6 @@ impl Client {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = self.protocols.clone();
-        let stream = TcpStream::connect(address).await.expect("the server accepts");
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }

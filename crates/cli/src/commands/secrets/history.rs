@@ -7,12 +7,14 @@ use strongroom_secrets::{ApplicationId, CollectionId, Place, VersionSummary};
 use super::say_summary;
 use super::update::say_changes;
 use crate::arguments::Output;
-use crate::output::{print_items, print_json, print_table, to_the_second};
+use crate::outcome::Usage;
+use crate::output::Column::{Cut, Whole};
+use crate::output::{print_items, print_json, print_list, print_table, to_the_second};
 use crate::settings::Settings;
 use crate::strongroom::with;
 
 pub(super) fn versions(settings: &Settings<'_>, app: &ApplicationId, id: &str) -> Result<()> {
-    let id = CollectionId::parse(id)?;
+    let id = CollectionId::parse(id).map_err(Usage::of)?;
     let items = with(settings, |strongroom| strongroom.versions(app, &id))?;
     match settings.output {
         Output::Json => print_items(items),
@@ -25,13 +27,14 @@ pub(super) fn versions(settings: &Settings<'_>, app: &ApplicationId, id: &str) -
                     v.secrets.to_string(),
                 ]
             };
-            print_table(&["version", "created", "by", "secrets"], items.iter().map(row).collect())
+            let columns = [Whole("version"), Whole("created"), Cut("by"), Whole("secrets")];
+            print_list(&columns, items.iter().map(row).collect())
         }
     }
 }
 
 pub(super) fn diff(settings: &Settings<'_>, app: &ApplicationId, id: &str, from: u64, to: u64) -> Result<()> {
-    let id = CollectionId::parse(id)?;
+    let id = CollectionId::parse(id).map_err(Usage::of)?;
     let diff = with(settings, |strongroom| strongroom.diff(app, &id, from, to))?;
     match settings.output {
         Output::Json => print_json(&diff),
@@ -59,7 +62,7 @@ pub(super) fn rollback(
     to: u64,
     if_match: Option<u64>,
 ) -> Result<()> {
-    let id = CollectionId::parse(id)?;
+    let id = CollectionId::parse(id).map_err(Usage::of)?;
     let written = with(settings, |strongroom| strongroom.rollback(app, &id, to, if_match))?;
     eprintln!("rolled secrets collection {id} back to version {to}, as version {}", written.version);
     say_changes(&written);
@@ -67,7 +70,7 @@ pub(super) fn rollback(
 }
 
 pub(super) fn restore(settings: &Settings<'_>, app: &ApplicationId, id: &str) -> Result<()> {
-    let id = CollectionId::parse(id)?;
+    let id = CollectionId::parse(id).map_err(Usage::of)?;
     let written = with(settings, |strongroom| strongroom.restore(app, &id))?;
     eprintln!("restored secrets collection {id}, at version {}", written.version);
     say_summary(settings, &written)

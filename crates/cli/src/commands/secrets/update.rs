@@ -25,7 +25,7 @@ pub(super) struct Wanted {
 }
 
 pub(super) fn update(settings: &Settings<'_>, app: &ApplicationId, id: &str, wanted: Wanted) -> Result<()> {
-    let id = CollectionId::parse(id)?;
+    let id = CollectionId::parse(id).map_err(Usage::of)?;
     let Wanted { given, remove, replace, if_match, yes } = wanted;
     let offer = Offer::parse(given)?;
     if replace && !offer.has_secrets() {
@@ -60,7 +60,7 @@ pub(super) fn import(
     id: Option<String>,
     given: Given,
 ) -> Result<()> {
-    let id = id.as_deref().map(CollectionId::parse).transpose()?;
+    let id = id.as_deref().map(CollectionId::parse).transpose().map_err(Usage::of)?;
     let offer = Offer::parse(given)?;
     let imported = with(settings, |strongroom| {
         ensure_application(strongroom, app)?;

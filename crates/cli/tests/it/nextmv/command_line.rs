@@ -69,8 +69,9 @@ impl Told {
             let line = server.before.lines().find_map(|line| line.split_once(words));
             line.map(|(_, rest)| rest.to_owned()).unwrap_or_else(|| panic!("{words:?} is not said"))
         };
+        let endpoint = after("nextmv configuration create --api-key \"$STRONGROOM_API_KEY\" --endpoint ");
         Self {
-            endpoint: after("nextmv configuration create --api-key \"$STRONGROOM_API_KEY\" --endpoint "),
+            endpoint: endpoint.strip_suffix(" </dev/null").expect("nothing is asked").to_owned(),
             certificate: after("export REQUESTS_CA_BUNDLE="),
         }
     }
