@@ -1,4 +1,4 @@
-//! What was opened lately, so that the same bytes are not opened again for every request. It holds no plaintext and no
+//! What was opened lately, so that the same bytes are not opened again for every request. It holds no value and no
 //! authority: an entry answers only for exactly the rows that it was opened from, and those are read anew each time.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::face::Face;
 use crate::keys::StoredKey;
 
 /// How many of each are remembered. When there are more, all are forgotten: what is asked for often is soon back.
-const MOST: usize = 1024;
+const MOST: usize = 256;
 
 /// What opening rows gave, by what the rows are about.
 #[derive(Debug)]
@@ -58,8 +58,8 @@ impl<K: Eq + Hash, R: PartialEq, V> Memo<K, R, V> {
     }
 }
 
-/// A collection's row, one of its versions, and its current one.
-pub(crate) type Shown = (CollectionRow, VersionFace, VersionFace);
+/// A collection's row and its current version.
+pub(crate) type Shown = (CollectionRow, VersionFace);
 
 /// Everything that is remembered.
 #[derive(Debug, Default)]
@@ -67,8 +67,8 @@ pub(crate) struct Memos {
     pub(crate) records: Memo<u64, RecordRow, Record>,
     pub(crate) keys: Memo<String, (KeyRow, Option<RecordRow>), StoredKey>,
     pub(crate) applications: Memo<String, ApplicationRow, ApplicationFace>,
-    pub(crate) faces: Memo<(String, u64), Shown, Face>,
-    pub(crate) masked: Memo<(String, u64), Shown, SecretsCollection<Mask>>,
+    pub(crate) faces: Memo<String, Shown, Face>,
+    pub(crate) masked: Memo<String, Shown, SecretsCollection<Mask>>,
 }
 
 #[cfg(test)]

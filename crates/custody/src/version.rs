@@ -42,10 +42,14 @@ pub(crate) struct Chosen<'a> {
 }
 
 impl Chosen<'_> {
-    /// What an opened face depends on, and what it is remembered by.
-    fn rows(&self) -> ((String, u64), Shown) {
-        let rows = (self.collection.clone(), self.version.clone(), self.current.clone());
-        ((self.collection.born.clone(), self.version.version), rows)
+    /// Whether it is what most ask for: of a collection's many versions no other is remembered.
+    fn is_current(&self) -> bool {
+        self.version.version == self.collection.version
+    }
+
+    /// What the opened face of a current version depends on.
+    fn rows(&self) -> Shown {
+        (self.collection.clone(), self.version.clone())
     }
 }
 
@@ -90,8 +94,11 @@ impl Custodian {
 
     /// The masked collection of a version.
     pub(crate) fn show(&self, chosen: &Chosen<'_>) -> Result<SecretsCollection<Mask>, Fault> {
-        let (key, rows) = chosen.rows();
-        let shown = self.memos.masked.opened(key, rows, || self.show_anew(chosen))?;
+        if !chosen.is_current() {
+            return self.show_anew(chosen);
+        }
+        let rows = chosen.rows();
+        let shown = self.memos.masked.opened(rows.0.born.clone(), rows, || self.show_anew(chosen))?;
         Ok(SecretsCollection::clone(&shown))
     }
 
@@ -112,8 +119,11 @@ impl Custodian {
 
     /// The face of a version, once the collection's manifest and the face agree.
     pub(crate) fn open_face(&self, chosen: &Chosen<'_>) -> Result<Arc<Face>, Fault> {
-        let (key, rows) = chosen.rows();
-        self.memos.faces.opened(key, rows, || self.open_face_anew(chosen))
+        if !chosen.is_current() {
+            return self.open_face_anew(chosen).map(Arc::new);
+        }
+        let rows = chosen.rows();
+        self.memos.faces.opened(rows.0.born.clone(), rows, || self.open_face_anew(chosen))
     }
 
     fn open_face_anew(&self, chosen: &Chosen<'_>) -> Result<Face, Fault> {

@@ -112,8 +112,8 @@ impl Line {
         }
     }
 
-    /// Another process kept the database for as long as one of ours has patience: all who stand behind them have
-    /// waited too.
+    /// Another process kept the database for as long as one of ours has patience: who stands behind them now is
+    /// refused too, rather than made to wait as long once more, one after the other.
     fn keep_out_who_waits(&self) {
         self.kept_out.store(self.came.load(Ordering::Relaxed), Ordering::Relaxed);
     }
