@@ -62,7 +62,8 @@ impl Custodian {
         Ok(AuditPage { entries, next })
     }
 
-    fn open_whole(&self, row: &RecordRow) -> Result<Record, Fault> {
+    /// A record in the clear, if it is the one of its row.
+    pub(crate) fn open_whole(&self, row: &RecordRow) -> Result<Record, Fault> {
         let altered = || Fault::Integrity { what: format!("audit record {}", row.seq), source: None };
         let clear = self.open_record(row).map_err(|_| altered())?;
         columns(row).check(&clear).map_err(|_| altered())

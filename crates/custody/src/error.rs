@@ -115,16 +115,6 @@ pub enum ApplicationError {
     Fault(#[from] Fault),
 }
 
-impl From<ReadError> for ApplicationError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Absent(absent) => absent.into(),
-            ReadError::Denied(denied) => denied.into(),
-            ReadError::Fault(fault) => fault.into(),
-        }
-    }
-}
-
 /// Why a collection is not created.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
@@ -147,16 +137,6 @@ pub enum CreateError {
     /// It cannot be done now.
     #[error(transparent)]
     Fault(#[from] Fault),
-}
-
-impl From<ReadError> for CreateError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Absent(absent) => absent.into(),
-            ReadError::Denied(denied) => denied.into(),
-            ReadError::Fault(fault) => fault.into(),
-        }
-    }
 }
 
 /// Why a collection is not updated. Nothing of the update was applied.
@@ -234,16 +214,6 @@ pub enum KeyError {
     Fault(#[from] Fault),
 }
 
-impl From<ReadError> for KeyError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Absent(absent) => absent.into(),
-            ReadError::Denied(denied) => denied.into(),
-            ReadError::Fault(fault) => fault.into(),
-        }
-    }
-}
-
 /// Why a token is not accepted. Whatever is wrong with it, its holder is told the same.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
@@ -282,5 +252,22 @@ macro_rules! denied_into {
         }
     )*};
 }
+
+/// What is refused because it could not be read is refused for the same reason.
+macro_rules! read_into {
+    ($($error:ident)*) => {$(
+        impl From<ReadError> for $error {
+            fn from(error: ReadError) -> Self {
+                match error {
+                    ReadError::Absent(absent) => absent.into(),
+                    ReadError::Denied(denied) => denied.into(),
+                    ReadError::Fault(fault) => fault.into(),
+                }
+            }
+        }
+    )*};
+}
+
+read_into! { ApplicationError CreateError UpdateError KeyError }
 
 denied_into! { ReadError ApplicationError CreateError UpdateError KeyError }

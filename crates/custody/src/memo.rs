@@ -17,7 +17,8 @@ use crate::keys::StoredKey;
 const MOST: usize = 256;
 
 /// What opening rows gave, by what the rows are about.
-#[derive(Debug)]
+///
+/// It has no Debug: names and locations are nobody's to print.
 pub(crate) struct Memo<K, R, V>(Mutex<HashMap<K, (R, Arc<V>)>>);
 
 impl<K, R, V> Default for Memo<K, R, V> {
@@ -62,7 +63,7 @@ impl<K: Eq + Hash, R: PartialEq, V> Memo<K, R, V> {
 pub(crate) type Shown = (CollectionRow, VersionFace);
 
 /// Everything that is remembered.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Memos {
     pub(crate) records: Memo<u64, RecordRow, Record>,
     pub(crate) keys: Memo<String, (KeyRow, Option<RecordRow>), StoredKey>,

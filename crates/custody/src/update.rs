@@ -9,7 +9,7 @@ use strongroom_store::{ChangeError, CollectionRow, Transaction};
 
 use crate::access::{Access, Write};
 use crate::custodian::{Custodian, Entry, head};
-use crate::error::{Fault, ReadError, UpdateError};
+use crate::error::{Fault, UpdateError};
 use crate::merge::{Changes, Source, Stored, changes, keep_all, merge};
 use crate::version::{Chosen, Plain, altered, manifest_mac, new_value_id, summary};
 
@@ -137,16 +137,6 @@ impl Custodian {
         let entry = Entry::about(action, access.application().as_str(), &after, manifest);
         self.record(transaction, access.caller(), entry, now).await?;
         Ok(version)
-    }
-}
-
-impl From<ReadError> for UpdateError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Absent(absent) => absent.into(),
-            ReadError::Denied(denied) => denied.into(),
-            ReadError::Fault(fault) => fault.into(),
-        }
     }
 }
 
