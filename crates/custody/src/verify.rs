@@ -283,7 +283,8 @@ impl Custodian {
             // One at a time: a hundred versions with all their values are more than memory should hold.
             let Some(version) = self.store.version_of(LEDGER, &row.born, number).await? else {
                 // Pruned since, as its successor will be seen to be the oldest; or taken away this very moment, and
-                // then the next verification says so.
+                // then the next verification says so. What comes next followed from it, not from the one before.
+                before = None;
                 continue;
             };
             let follows = self.follows(row, &version, before.as_ref());
