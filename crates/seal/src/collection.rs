@@ -66,6 +66,11 @@ impl CollectionKey {
         Self { key, owner: Arc::new(owner) }
     }
 
+    #[cfg(test)]
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// The key of its versions' faces.
     #[must_use]
     pub fn face_key(&self) -> FaceKey {

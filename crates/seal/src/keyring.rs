@@ -320,6 +320,11 @@ impl Keyring {
         self.current(Name::Digest).mac("strongroom chain", fields)
     }
 
+    #[cfg(test)]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&'static str, &Key)> {
+        self.keys.iter().map(|named| (named.name.as_str(), &named.key))
+    }
+
     fn current(&self, name: Name) -> &Key {
         let newest = self.keys.iter().rfind(|named| named.name == name);
         &newest.expect("every name is there by this type's invariant, `token` after `with_token`").key

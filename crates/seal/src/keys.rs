@@ -14,8 +14,8 @@ use std::fmt;
 
 use aws_lc_rs::{hkdf, hmac};
 use data_encoding::HEXLOWER;
-use zeroize::Zeroizing;
 
+use crate::arena::{self, Guarded};
 use crate::context::length_of;
 use crate::random::{self, RandomError};
 
@@ -69,15 +69,15 @@ impl SlotKey {
 /// Any key of this crate.
 pub(crate) struct Key {
     id: KeyId,
-    // Boxed, so that moving a key moves a pointer and leaves no copy of the bytes behind.
-    bytes: Box<Zeroizing<[u8; Key::LENGTH]>>,
+    // Elsewhere, so that moving a key moves a pointer and leaves no copy of the bytes behind.
+    bytes: Guarded<'static>,
 }
 
 impl Key {
-    pub(crate) const LENGTH: usize = 32;
+    pub(crate) const LENGTH: usize = arena::LENGTH;
 
     pub(crate) fn random() -> Result<Self, RandomError> {
-        let mut bytes = blank();
+        let mut bytes = arena::guarded();
         random::fill(&mut bytes[..])?;
         Ok(Self::of(bytes))
     }
@@ -87,12 +87,12 @@ impl Key {
         if from.len() != Self::LENGTH {
             return None;
         }
-        let mut bytes = blank();
+        let mut bytes = arena::guarded();
         bytes.copy_from_slice(from);
         Some(Self::of(bytes))
     }
 
-    fn of(bytes: Box<Zeroizing<[u8; Self::LENGTH]>>) -> Self {
+    fn of(bytes: Guarded<'static>) -> Self {
         let mut id = [0; KeyId::LENGTH];
         expand(&bytes, &[0; 32], b"strongroom key-id", &mut id);
         Self { id: KeyId(id), bytes }
@@ -108,7 +108,7 @@ impl Key {
     }
 
     pub(crate) fn derive(&self, label: &str) -> Self {
-        let mut bytes = blank();
+        let mut bytes = arena::guarded();
         expand(&self.bytes, &[0; 32], label.as_bytes(), &mut bytes[..]);
         Self { id: self.id, bytes }
     }
@@ -132,10 +132,6 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key({}, ***)", self.id)
     }
-}
-
-fn blank() -> Box<Zeroizing<[u8; Key::LENGTH]>> {
-    Box::new(Zeroizing::new([0; Key::LENGTH]))
 }
 
 fn expand(key: &[u8; Key::LENGTH], salt: &[u8; 32], info: &[u8], out: &mut [u8]) {

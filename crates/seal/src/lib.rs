@@ -15,6 +15,7 @@
 //! `vectors/` holds known answers, made by a second implementation that shares no code with this one. In these
 //! descriptions `‖` joins bytes, numbers are big-endian, and `lp(x)` is the length of x as 8 bytes, then x.
 
+mod arena;
 mod collection;
 mod contents;
 mod context;
@@ -26,6 +27,8 @@ mod manifest;
 mod padding;
 pub mod random;
 mod record;
+#[cfg(test)]
+mod residue;
 mod root;
 #[cfg(test)]
 mod vectors;
