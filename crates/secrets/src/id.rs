@@ -6,6 +6,8 @@ use std::fmt;
 use data_encoding::BASE32_NOPAD;
 use serde::Serialize;
 
+use crate::token::shown;
+
 /// Which kind of id was meant; it is named in errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdKind {
@@ -30,7 +32,7 @@ impl fmt::Display for IdKind {
 pub struct IdError {
     /// What it was meant to name.
     pub kind: IdKind,
-    /// The refused text, cut after 80 characters.
+    /// The beginning of the refused text; of an API key, only that it is one.
     pub id: String,
 }
 
@@ -46,7 +48,7 @@ fn parse(kind: IdKind, text: &str) -> Result<String, IdError> {
     if begins_well && inner && text.len() <= 64 {
         Ok(text.to_owned())
     } else {
-        Err(IdError { kind, id: text.chars().take(80).collect() })
+        Err(IdError { kind, id: shown(text) })
     }
 }
 
@@ -139,6 +141,20 @@ mod tests {
             assert!(CollectionId::parse(bad).is_err(), "{bad:?}");
             assert!(ApplicationId::parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_refused_id_is_shown_and_an_api_key_in_its_place_is_not() {
+        fn check(text: &str, expected: &str) {
+            let error = CollectionId::parse(text).expect_err(text);
+            assert_eq!(error.id, expected);
+        }
+        let key = "sr_key_opkou1flb9f7_003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf1em9Qz";
+        check(key, "sr_key_***");
+        check(&format!("Bearer {key}"), "Bearer sr_key_***");
+        check(&format!("{}/{key}", "é".repeat(100)), &format!("{}sr_key_***", "é".repeat(70)));
+        check(&"é".repeat(100), &"é".repeat(80));
+        check("a/b", "a/b");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod new_key;
 mod request;
 mod set;
 mod shapes;
+mod tag;
 mod timestamp;
 mod token;
 mod value;
@@ -36,6 +37,7 @@ pub use set::{Secrets, SetError};
 pub use shapes::{
     ApiKey, Application, AuditEntry, Diff, Items, Outline, OutlineSecret, Problem, VersionSummary,
 };
+pub use tag::VersionTag;
 pub use timestamp::Timestamp;
 pub use token::{ApiKeyId, ApiKeyIdError, Token, TokenError};
 pub use value::{SecretValue, ValueError};

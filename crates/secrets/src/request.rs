@@ -13,6 +13,7 @@ use crate::location::{LocationError, Place};
 use crate::mask::Mask;
 use crate::model::{Secret, SecretType, say_secret};
 use crate::set::{Secrets, SetError};
+use crate::token::shown;
 use crate::value::{SecretValue, ValueError};
 
 pub use update::{Change, Operation, Update, Verb, Written};
@@ -184,7 +185,7 @@ fn settle_secret(secret: Secret<SecretValue>, limits: Limits) -> Result<(Place, 
 fn settle_place(secret_type: SecretType, location: &str) -> Result<Place, RequestError> {
     Place::parse(secret_type, location).map_err(|error| RequestError::Location {
         secret_type: secret_type.as_str(),
-        location: location.chars().take(80).collect(),
+        location: shown(location),
         error,
     })
 }

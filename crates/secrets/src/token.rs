@@ -134,6 +134,15 @@ impl fmt::Debug for Token {
     }
 }
 
+/// What an error may repeat of a text that was meant as a name: its beginning, and nothing of an API key that was mixed up
+/// with it.
+pub(crate) fn shown(text: &str) -> String {
+    match text.split_once(BEGIN) {
+        None => text.chars().take(80).collect(),
+        Some((before, _)) => format!("{}{BEGIN}***", before.chars().take(70).collect::<String>()),
+    }
+}
+
 fn checksum_of(before: &str) -> String {
     digits(&mut crc32fast::hash(before.as_bytes()).to_be_bytes(), BASE62, CHECKSUM_LENGTH).to_string()
 }
