@@ -20,14 +20,15 @@ const BEGIN: &str = "Begin with:
   strongroom quickstart
 
 Environment:
-  STRONGROOM_URL       the server to speak to, instead of a data folder
-  STRONGROOM_API_KEY   the API key to speak to it with
-  STRONGROOM_CA_CERT   a PEM file with the CA that signed its certificate
-  STRONGROOM_DATA      the data folder (default: in the XDG data folder)
-  STRONGROOM_ROOT_KEY  where the root key is, as file:/etc/strongroom.key
-  STRONGROOM_APP       the application, where --app is absent
-  STRONGROOM_LOG       a filter for the log on standard error, for example debug
-  NO_COLOR             no colours";
+  STRONGROOM_URL         the server to speak to, instead of a data folder
+  STRONGROOM_API_KEY     the API key to speak to it with
+  STRONGROOM_CA_CERT     a PEM file with the CA that signed its certificate
+  STRONGROOM_DATA        the data folder (default: in the XDG data folder)
+  STRONGROOM_ROOT_KEY    where the root key is, as file:/etc/strongroom.key
+  STRONGROOM_APP         the application, where --app is absent
+  STRONGROOM_LOG         a filter for the log, for example debug
+  STRONGROOM_LOG_FORMAT  the form of the log: text or json
+  NO_COLOR               no colours";
 
 /// The slim program speaks to a server only, and neither has nor names what works on a data folder.
 #[cfg(not(feature = "serve"))]
@@ -35,12 +36,13 @@ const BEGIN: &str = "Begin with:
   strongroom apps list --server https://strongroom.example
 
 Environment:
-  STRONGROOM_URL       the server to speak to
-  STRONGROOM_API_KEY   the API key to speak to it with
-  STRONGROOM_CA_CERT   a PEM file with the CA that signed its certificate
-  STRONGROOM_APP       the application, where --app is absent
-  STRONGROOM_LOG       a filter for the log on standard error, for example debug
-  NO_COLOR             no colours";
+  STRONGROOM_URL         the server to speak to
+  STRONGROOM_API_KEY     the API key to speak to it with
+  STRONGROOM_CA_CERT     a PEM file with the CA that signed its certificate
+  STRONGROOM_APP         the application, where --app is absent
+  STRONGROOM_LOG         a filter for the log, for example debug
+  STRONGROOM_LOG_FORMAT  the form of the log: text or json
+  NO_COLOR               no colours";
 
 /// A self-hosted home for secrets collections.
 ///
@@ -48,7 +50,7 @@ Environment:
 /// variable (env) or a file (file). `strongroom run` starts a program with a collection: variables in its
 /// environment, files at their paths, nothing left behind.
 #[derive(Debug, Parser)]
-#[command(name = "strongroom", version, after_help = BEGIN)]
+#[command(name = "strongroom", version, max_term_width = 80, after_help = BEGIN)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) everywhere: Everywhere,
@@ -84,12 +86,22 @@ pub(crate) struct Everywhere {
     /// Say more on standard error; repeat for still more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// The form of the log on standard error; overrides STRONGROOM_LOG_FORMAT. Text if neither is given.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
 }
 
 /// How results are said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     Table,
+    Json,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
     Json,
 }
 
@@ -120,7 +132,8 @@ pub(crate) enum Command {
     #[command(
         hide = SLIM,
         after_help = "Examples:\n  strongroom serve\n  strongroom serve --listen 0.0.0.0:7878 --tls-self-signed\n  \
-        strongroom serve --listen 10.0.0.5:443 --tls-cert tls.pem --tls-key tls.key"
+        strongroom serve --listen 10.0.0.5:443 --tls-cert tls.pem --tls-key tls.key\n  \
+        strongroom serve --trusted-proxy 10.0.0.7 --key-rate 50"
     )]
     Serve(Serve),
     /// Start a program with a secrets collection.

@@ -15,21 +15,26 @@ mod settings;
 mod strongroom;
 mod usage;
 
+use std::alloc::System;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-use strongroom_run::{Ending, end_as};
+use strongroom_run::{Ending, end_as, seclude};
+use zeroizing_alloc::ZeroAlloc;
 
 use crate::arguments::{Arguments, Command};
 use crate::outcome::{Usage, sentence};
 use crate::settings::Environment;
 
+/// What HTTP, TLS and JSON copy of a value on its way is wiped when they let it go. A buffer that grows is moved by hand, so
+/// that nothing stays behind. C has an allocator of its own: SQLite is given sealed values only, the cipher wipes.
+#[global_allocator]
+static WIPING: ZeroAlloc<System> = ZeroAlloc(System);
+
 fn main() -> ExitCode {
     // Before anything is read: no other process of this user may look into this one, and no crash writes it to a disk.
-    // Linux refuses this only to a value it does not know.
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let core = seclude();
     // What a panic says may hold what it tripped over; where it was is enough to find it.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -45,9 +50,12 @@ fn main() -> ExitCode {
             return end_as(if error.use_stderr() { usage_ending(is_run) } else { Ending::Exited(0) });
         }
     };
-    let ended = Environment::read().and_then(|environment| {
+    if !matches!(arguments.command, Command::Run(_) | Command::Quickstart(_)) {
+        core.give_up();
+    }
+    let ended = Environment::read(core).and_then(|environment| {
         let serves = matches!(arguments.command, Command::Serve(_));
-        log::start(arguments.everywhere.verbose, serves, &environment)?;
+        log::start(&arguments.everywhere, serves, &environment)?;
         commands::act(arguments, &environment)
     });
     end_as(ended.unwrap_or_else(|error| {

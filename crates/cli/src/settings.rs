@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use strongroom_client::Connection;
+use strongroom_run::CoreLimit;
 use strongroom_secrets::{ApplicationId, Timestamp};
 
 use crate::arguments::{Everywhere, Output};
@@ -28,16 +29,19 @@ pub(crate) struct Environment {
     pub(crate) program: OsString,
     /// The working directory.
     pub(crate) directory: PathBuf,
+    /// What a child may leave when it crashes.
+    pub(crate) core: CoreLimit,
 }
 
 impl Environment {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    pub(crate) fn read() -> Result<Self> {
+    pub(crate) fn read(core: CoreLimit) -> Result<Self> {
         Ok(Self {
             variables: std::env::vars_os().collect(),
             #[cfg(feature = "serve")]
             program: std::env::args_os().next().unwrap_or_else(|| "strongroom".into()),
             directory: std::env::current_dir().context("there is no working directory")?,
+            core,
         })
     }
 
@@ -56,7 +60,12 @@ impl Environment {
     pub(crate) fn without_settings(&self) -> Self {
         let ours = |name: &OsString| name.as_encoded_bytes().starts_with(b"STRONGROOM_");
         let kept = self.variables().into_iter().filter(|(name, _)| !ours(name));
-        Self { variables: kept.collect(), program: self.program.clone(), directory: self.directory.clone() }
+        Self {
+            variables: kept.collect(),
+            program: self.program.clone(),
+            directory: self.directory.clone(),
+            core: self.core.clone(),
+        }
     }
 
     /// All variables, for a child.

@@ -20,7 +20,7 @@ use rustix::process::{
 };
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 use serde_json::{Value, json};
-use strongroom_run::{Ending, Program, Rules, RuntimeFolders, Streams, end_as, plan, run};
+use strongroom_run::{Ending, Program, Rules, RuntimeFolders, Streams, end_as, plan, run, seclude};
 use strongroom_secrets::{Limits, Place, SecretType, SecretValue, Secrets};
 use zeroize::Zeroizing;
 
@@ -55,6 +55,7 @@ fn say(line: &str) {
 fn drive(spec: &str) -> Result<ExitCode, Failure> {
     // A test that fails takes its processes along.
     set_parent_process_death_signal(Some(Signal::TERM))?;
+    let core = seclude();
     let spec: Value = serde_json::from_slice(&fs::read(spec)?)?;
     // As a shell's own child does before it becomes the job.
     while env::var_os("IN_FOREGROUND").is_some() && tcgetpgrp(io::stdin())? != getpgrp() {
@@ -78,7 +79,7 @@ fn drive(spec: &str) -> Result<ExitCode, Failure> {
             uid: getuid().as_raw(),
         },
     };
-    let command = strongroom_run::Command { program, argv };
+    let command = strongroom_run::Command { program, argv, core };
     let plan = match plan(secrets(&spec["secrets"])?, command, env::vars_os().collect(), rules) {
         Ok(plan) => plan,
         Err(refusal) => return Ok(give_up(&refusal, refusal.ending())),

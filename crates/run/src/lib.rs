@@ -2,6 +2,7 @@
 //! It neither fetches nor stores a secret, prints nothing, and reads neither clock nor environment.
 //!
 //! ```text
+//! seclude   keeps this process to itself, before anything is read
 //! program   finds what the command names, before anything is fetched
 //! preflight decides what needs no value, before anything is delivered
 //! plan      decides everything and touches nothing; every refusal that can be known
@@ -31,6 +32,7 @@ mod outlet;
 mod plan;
 mod program;
 mod runtime;
+mod seclusion;
 mod signals;
 mod streams;
 mod supervise;
@@ -42,5 +44,6 @@ pub use notes::Note;
 pub use plan::{Command, Plan, Refusal, Rules, plan, preflight};
 pub use program::{Program, ProgramError};
 pub use runtime::{RuntimeError, RuntimeFolders};
+pub use seclusion::{CoreLimit, seclude};
 pub use streams::Streams;
 pub use supervise::{Outcome, RunError, run};

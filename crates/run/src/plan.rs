@@ -15,6 +15,7 @@ use crate::mask::Patterns;
 use crate::notes::Note;
 use crate::program::Program;
 use crate::runtime::RuntimeFolders;
+use crate::seclusion::CoreLimit;
 use crate::streams::Streams;
 
 /// The variable that tells the child where its files truly lie.
@@ -27,6 +28,8 @@ pub struct Command {
     pub program: Program,
     /// All arguments, the first being the name as it was typed.
     pub argv: Vec<OsString>,
+    /// What it may leave when it crashes: its own business, and not what we allow ourselves.
+    pub core: CoreLimit,
 }
 
 /// What this command line and this machine allow.
@@ -46,6 +49,7 @@ pub struct Rules {
 pub struct Plan {
     pub(crate) program: Program,
     pub(crate) argv: Vec<CString>,
+    pub(crate) core: CoreLimit,
     pub(crate) environment: Environment,
     pub(crate) files: Vec<(FileLocation, SecretValue)>,
     pub(crate) patterns: Patterns,
@@ -87,11 +91,12 @@ pub fn plan(
     preflight(&secrets.entries().iter().map(outline).collect::<Vec<_>>(), &rules)?;
     let (patterns, not_maskable) =
         if rules.mask { patterns(&secrets) } else { (Patterns::new(), Vec::new()) };
-    let Command { program, argv } = command;
+    let Command { program, argv, core } = command;
     let (environment, replaced) = environment(&secrets, &inherited)?;
     Ok(Plan {
         program,
         argv: c_strings(argv)?,
+        core,
         environment,
         files: files(secrets),
         patterns,

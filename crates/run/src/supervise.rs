@@ -45,7 +45,7 @@ pub fn run(plan: Plan, streams: Streams) -> Result<Outcome, RunError> {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     // Before the first file exists, and dropped last: no signal can end us with something left to remove.
     let signals = Signals::hold().map_err(|source| RunError::System { what: "hold signals", source })?;
-    let Plan { program, argv, mut environment, files, patterns, home, runtime, .. } = plan;
+    let Plan { program, argv, core, mut environment, files, patterns, home, runtime, .. } = plan;
     let delivered = files::deliver(files, &home, &runtime, &signals)?;
     if let Some(delivered) = &delivered {
         let path = delivered.path().as_os_str().as_bytes();
@@ -58,6 +58,7 @@ pub fn run(plan: Plan, streams: Streams) -> Result<Outcome, RunError> {
         argv: argv.iter().map(|argument| argument.as_c_str()).collect(),
         environment: environment.vector(),
         streams: [pipes.stdout(), pipes.stderr()],
+        core,
     };
     let child = Child::start(&image, &signals)?;
     drop(image);

@@ -12,6 +12,8 @@ use std::ptr;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 
+use crate::seclusion::CoreLimit;
+
 /// Raised by a broken instruction of our own: holding one back would only hide where it happened.
 const FAULTS: [c_int; 6] =
     [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
@@ -198,6 +200,7 @@ pub(crate) struct Image<'a> {
     pub(crate) environment: Vec<&'a CStr>,
     /// What replaces its standard output and standard error; None: ours.
     pub(crate) streams: [Option<BorrowedFd<'a>>; 2],
+    pub(crate) core: CoreLimit,
 }
 
 /// The step at which a child could not be started.
@@ -219,6 +222,7 @@ pub(crate) fn start(image: &Image<'_>, signals: &Signals) -> Result<Pid, StartEr
         argv: argv.as_ptr(),
         environment: environment.as_ptr(),
         streams: image.streams.map(|stream| stream.map_or(-1, |stream| stream.as_raw_fd())),
+        core: core_limit(&image.core),
         said: said.as_raw_fd(),
         before: signals.before,
     };
@@ -258,6 +262,7 @@ struct Child {
     argv: *const *const c_char,
     environment: *const *const c_char,
     streams: [RawFd; 2],
+    core: libc::rlimit,
     said: RawFd,
     before: Before,
 }
@@ -269,8 +274,9 @@ impl Child {
     /// # Safety
     /// To be called in a freshly forked child only, with pointers to null-terminated arrays of C strings.
     unsafe fn become_image(&self) -> ! {
-        // SAFETY: dup2, syscall, sigaction, pthread_sigmask, execve, write and _exit are async-signal-safe; there is no
-        // allocation, no lock and no panic on this path; the pointers are valid by this function's own condition.
+        // SAFETY: dup2, syscall, setrlimit (a system call and no more), sigaction, pthread_sigmask, execve, write and _exit
+        // are async-signal-safe; there is no allocation, no lock and no panic on this path; the pointers are valid by this
+        // function's own condition.
         unsafe {
             for (stream, target) in self.streams.into_iter().zip([libc::STDOUT_FILENO, libc::STDERR_FILENO]) {
                 if stream >= 0 && libc::dup2(stream, target) < 0 {
@@ -281,6 +287,8 @@ impl Child {
             if libc::syscall(libc::SYS_close_range, 3, c_int::MAX, libc::CLOSE_RANGE_CLOEXEC) != 0 {
                 self.give_up(PREPARE);
             }
+            // Never above the hard limit, so it is not refused; and a child without a core file is none the worse.
+            libc::setrlimit(libc::RLIMIT_CORE, &raw const self.core);
             reset_actions();
             self.before.restore();
             libc::execve(self.path, self.argv, self.environment);
@@ -319,6 +327,11 @@ unsafe fn reset_actions() {
             }
         }
     }
+}
+
+fn core_limit(CoreLimit(limit): &CoreLimit) -> libc::rlimit {
+    let number = |limit: Option<u64>| limit.unwrap_or(libc::RLIM_INFINITY);
+    libc::rlimit { rlim_cur: number(limit.current), rlim_max: number(limit.maximum) }
 }
 
 fn pointers(strings: &[&CStr]) -> Vec<*const c_char> {

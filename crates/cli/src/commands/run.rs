@@ -41,7 +41,7 @@ pub(super) fn act(settings: &Settings<'_>, typed: Run, streams: Streams) -> Resu
         Err(error) => return Ok(refused(error.ending(), error)),
     };
     let claim = claim(environment, name);
-    let command = Command { program, argv: typed.command };
+    let command = Command { program, argv: typed.command, core: environment.core.clone() };
     let wanted = Wanted { app, id, version, run: claim };
     let delivered = match deliver(settings, wanted, &rules)? {
         Ok(delivered) => delivered,

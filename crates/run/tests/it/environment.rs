@@ -147,10 +147,12 @@ fn arguments_stay_a_list() {
 fn the_child_starts_as_it_would_without_us() {
     let secrets = [("env", "A", "a value to mask"), ("file", "f", "x")];
     // Looks at itself before any program's own start-up can change it.
-    let look = "umask; pwd; exec grep -E 'SigBlk|SigIgn|SigPnd' /proc/self/status";
+    let look =
+        "umask; pwd; ulimit -S -c; ulimit -H -c; exec grep -E 'SigBlk|SigIgn|SigPnd' /proc/self/status";
     for stage in [Stage::with(&secrets).script(look), Stage::with(&secrets).masked().script(look)] {
-        // A shell hands on ignored signals and a umask; Rust's own start-up would add SIGPIPE.
-        let setting = "trap '' HUP USR2; umask 027; ";
+        // A shell hands on ignored signals, a umask and limits; Rust's own start-up would add SIGPIPE, and we allow
+        // ourselves no core file.
+        let setting = "trap '' HUP USR2; umask 027; ulimit -S -c 7; ";
         let run = |command: &str| {
             let mut shell = Command::new("sh");
             shell.args(["-c", &format!("{setting}{command}")]).arg(reporter()).arg(stage.spec()).arg(look);
@@ -158,7 +160,7 @@ fn the_child_starts_as_it_would_without_us() {
             String::from_utf8_lossy(&output.stdout).into_owned()
         };
         let without = run(r#"exec sh -c "$2""#);
-        assert!(without.starts_with("0027\n") && without.lines().count() == 5, "{without}");
+        assert!(without.starts_with("0027\n") && without.lines().count() == 7, "{without}");
         assert_eq!(run(r#"exec "$0" drive "$1""#), without);
     }
 }
