@@ -11,6 +11,8 @@ use crate::rounds::Pace;
 const EXAMPLES: &str = "Examples, from the workspace; the programs that are measured are built first, as this one was:
   cargo run --release -p strongroom-bench -- get
   cargo run --release -p strongroom-bench -- deliver --rounds 11 --json deliver.jsonl
+  cargo run --release -p strongroom-bench -- hostile --rounds 3 --seconds 5 --only d_4
+  cargo run --release -p strongroom-bench -- oracle --pairs 100000
   cargo run --profile dist -p strongroom-bench -- footprint   (as packages are built; the slim program takes a while)
 
 Nothing else should run meanwhile. Fsyncs are counted where strace is on PATH; 1,000 connections need `ulimit -n 2048`.";
@@ -23,7 +25,7 @@ Nothing else should run meanwhile. Fsyncs are counted where strace is on PATH; 1
 #[derive(Debug, Parser)]
 #[command(name = "strongroom-bench", after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// The works to measure (default: all).
+    /// The works to measure (default: all that are about speed and size, which is all but hostile and oracle).
     names: Vec<Name>,
     /// How many rounds count; one more comes first and is dropped.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -31,6 +33,12 @@ pub(crate) struct Arguments {
     /// How long a round lasts, in seconds, shared by its subject and its ceilings.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    /// Of the cases of hostile and oracle, those whose name contains this.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) only: String,
+    /// How many pairs of requests oracle compares in each case.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    pub(crate) pairs: u32,
     /// Write every round to this file, one line of JSON for each subject.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -67,6 +75,16 @@ pub(crate) enum Name {
     Get,
     /// The memory of a server, idle and with 64 and 1,000 connections; the size of the program, full and slim.
     Footprint,
+    /// What honest clients notice of attacks, a fresh server for each round; how much memory one takes, and how soon it is
+    /// over. A round attacks for all its seconds, after as many without an attack.
+    Hostile,
+    /// Whether refusals that say the same take the same time: Welch's t over pairs in random order.
+    Oracle,
+}
+
+impl Name {
+    /// Those that somebody can wait for.
+    const USUAL: [Self; 5] = [Self::Start, Self::Run, Self::Deliver, Self::Get, Self::Footprint];
 }
 
 impl fmt::Display for Name {
@@ -77,14 +95,15 @@ impl fmt::Display for Name {
             Self::Deliver => "deliver",
             Self::Get => "get",
             Self::Footprint => "footprint",
+            Self::Hostile => "hostile",
+            Self::Oracle => "oracle",
         })
     }
 }
 
 impl Arguments {
     pub(crate) fn works(&self) -> Vec<Name> {
-        let mut works =
-            if self.names.is_empty() { Name::value_variants().to_vec() } else { self.names.clone() };
+        let mut works = if self.names.is_empty() { Name::USUAL.to_vec() } else { self.names.clone() };
         let mut seen = Vec::new();
         works.retain(|name| {
             !seen.contains(name) && {
@@ -105,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_named_means_every_work_once() {
+    fn nothing_named_means_every_usual_work_once() {
         let check = |typed: &[&str], expected: &[Name]| {
             let typed =
                 Arguments::try_parse_from([&["bench"], typed].concat()).expect("a right command line");
@@ -138,6 +157,7 @@ mod tests {
         check(&["--rounds", "1001"]);
         check(&["--seconds", "0"]);
         check(&["--seconds", "601"]);
+        check(&["--pairs", "1"]);
         check(&["walk"]);
     }
 }

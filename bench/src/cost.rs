@@ -40,13 +40,22 @@ fn ticks(stat: &str, first: usize) -> Option<Duration> {
 
 /// The resident memory of another process, in MiB.
 pub(crate) fn resident(process: u32) -> Result<f64> {
-    let path = format!("/proc/{process}/status");
-    let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-    resident_mebibytes(&status).with_context(|| format!("find the resident memory in {path}"))
+    memory(process, "VmRSS:")
 }
 
-fn resident_mebibytes(status: &str) -> Option<f64> {
-    let size = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// The most that it ever was.
+pub(crate) fn peak(process: u32) -> Result<f64> {
+    memory(process, "VmHWM:")
+}
+
+fn memory(process: u32, field: &str) -> Result<f64> {
+    let path = format!("/proc/{process}/status");
+    let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    mebibytes(&status, field).with_context(|| format!("find {field} in {path}"))
+}
+
+fn mebibytes(status: &str, field: &str) -> Option<f64> {
+    let size = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kibibytes: u64 = size.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes as f64 / 1024.0)
 }
@@ -136,8 +145,10 @@ mod tests {
         let ours = std::process::id();
         assert!(resident(ours).expect("our own size") > 0.5);
         assert!(cpu_time_of(ours).is_ok());
-        assert_eq!(resident_mebibytes("Name:\tx\nVmRSS:\t    2560 kB\nRssAnon:\t 1 kB\n"), Some(2.5));
-        assert_eq!(resident_mebibytes("Name:\tx\n"), None);
+        let status = "Name:\tx\nVmHWM:\t  5120 kB\nVmRSS:\t    2560 kB\nRssAnon:\t 1 kB\n";
+        assert_eq!(mebibytes(status, "VmRSS:"), Some(2.5));
+        assert_eq!(mebibytes(status, "VmHWM:"), Some(5.0));
+        assert_eq!(mebibytes("Name:\tx\n", "VmRSS:"), None);
     }
 
     #[test]

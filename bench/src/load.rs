@@ -1,14 +1,14 @@
 //! The load: clients that ask the same thing again and again over HTTP/1.1, each on a connection of its own that stays
 //! open. One thread for all of them, so that it costs less than whoever answers. It knows no HTTP but what it needs.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -48,6 +48,8 @@ impl Request {
 pub(crate) struct Load {
     runtime: Runtime,
     address: SocketAddr,
+    /// Where the clients are.
+    from: Ipv4Addr,
     request: Request,
     clients: u32,
     connections: Vec<Connection>,
@@ -57,10 +59,21 @@ pub(crate) struct Load {
 impl Load {
     /// Connects them all.
     pub(crate) fn connect(address: SocketAddr, clients: u32, request: &Request) -> Result<Self> {
+        Self::connect_from(0, address, clients, request)
+    }
+
+    /// The same from another block of addresses: one block may not have all the connections there are.
+    pub(crate) fn connect_from(
+        block: u8,
+        address: SocketAddr,
+        clients: u32,
+        request: &Request,
+    ) -> Result<Self> {
+        let from = Ipv4Addr::new(127, 0, block, 1);
         let runtime = Builder::new_current_thread().enable_all().build().context("start a runtime")?;
         let request = request.clone();
         let mut load =
-            Self { runtime, address, request, clients, connections: Vec::new(), used: Instant::now() };
+            Self { runtime, address, from, request, clients, connections: Vec::new(), used: Instant::now() };
         load.connect_all()?;
         Ok(load)
     }
@@ -104,11 +117,11 @@ impl Load {
 
     fn connect_all(&mut self) -> Result<()> {
         self.connections.clear();
-        let Self { address, clients, .. } = *self;
+        let Self { address, from, clients, .. } = *self;
         self.connections = self.runtime.block_on(async {
             let mut connections = Vec::new();
             for _ in 0..clients {
-                connections.push(Connection::open(address).await?);
+                connections.push(Connection::open(from, address).await?);
             }
             anyhow::Ok(connections)
         })?;
@@ -124,8 +137,10 @@ struct Connection {
 }
 
 impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
+    async fn open(from: Ipv4Addr, address: SocketAddr) -> Result<Self> {
+        let socket = TcpSocket::new_v4().context("make a socket")?;
+        socket.bind((from, 0).into()).with_context(|| format!("connect from {from}"))?;
+        let stream = socket.connect(address).await.with_context(|| format!("connect to {address}"))?;
         stream.set_nodelay(true).context("set a connection up")?;
         Ok(Self { stream, answer: Vec::with_capacity(ANSWER) })
     }

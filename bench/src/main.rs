@@ -8,6 +8,7 @@
 )]
 
 mod arguments;
+mod attack;
 mod ceiling;
 mod cost;
 mod load;
@@ -50,7 +51,7 @@ fn measure(typed: &Arguments) -> Result<()> {
         eprintln!("measuring {name} …");
         // A place for each work, so that none finds a log or a cache of another.
         let place = Place::make(programs.folder())?;
-        results.extend(work::measure(name, &programs, &place, typed.pace())?);
+        results.extend(work::measure(name, &programs, &place, typed)?);
     }
     print!("{}", report::say(&results));
     match &typed.json {

@@ -12,13 +12,16 @@ use rustix::process::{Pid, Signal, kill_process};
 /// What every program here says when it can be asked.
 const READY: &str = "listening on http://";
 
+/// What is said of a panic: by strongroom, and by other programs.
+const PANIC: [&str; 2] = ["internal error at ", "panicked at "];
+
 /// A running server. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Kept,
     address: SocketAddr,
-    /// Hands on what it still says.
-    rest: JoinHandle<()>,
+    /// Hands on what it still says; whether it was of a panic.
+    rest: JoinHandle<bool>,
 }
 
 impl Server {
@@ -30,8 +33,12 @@ impl Server {
         let mut said = BufReader::new(child.0.stderr.take().context("hear what a program says")?).lines();
         let address = hear_address(&mut said);
         let address = address.with_context(|| format!("wait for {} to listen", name.display()))?;
-        let rest =
-            std::thread::spawn(move || said.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+        let rest = std::thread::spawn(move || {
+            said.map_while(Result::ok).fold(false, |panicked, line| {
+                eprintln!("{line}");
+                panicked || PANIC.iter().any(|words| line.contains(words))
+            })
+        });
         Ok(Self { child, address, rest })
     }
 
@@ -49,8 +56,9 @@ impl Server {
         kill_process(Pid::from_child(&self.child.0), Signal::TERM).context("ask a server to end")?;
         let status = self.child.0.wait().context("wait for a server to end")?;
         // Until whoever looked at it has gone too.
-        self.rest.join().ok().context("hear what a server says")?;
+        let panicked = self.rest.join().ok().context("hear what a server says")?;
         ensure!(status.success(), "a server ended with {status}");
+        ensure!(!panicked, "a server panicked: its own message is above");
         Ok(())
     }
 }
@@ -119,5 +127,17 @@ mod tests {
         assert!(Server::start(shell("exit 0")).is_err());
         assert!(Server::start(shell("echo 'listening on http://nowhere' >&2; exec sleep 600")).is_err());
         assert!(Server::start(Command::new("/nowhere")).is_err());
+    }
+
+    #[test]
+    fn a_panic_is_not_overheard() {
+        for words in ["strongroom: internal error at x.rs:1:2", "thread x panicked at x.rs:1:2"] {
+            // In one piece: it is asked to end as soon as the first line is heard.
+            let said = format!("printf 'listening on http://127.0.0.1:7\\n{words}\\n' >&2");
+            let script = format!("trap 'exit 0' TERM; {said}; while :; do sleep 0.01; done");
+            let server = Server::start(shell(&script)).expect("an address");
+            let refused = server.stop().expect_err("it panicked");
+            assert!(refused.to_string().contains("panicked"), "{refused}");
+        }
     }
 }

@@ -1,5 +1,6 @@
-//! The released clients that the tests drive, from PyPI: one Python environment, and each release beside it in a folder of
-//! its own. Kept between runs. Deliberately not in the tests: they reach nothing but their own machine.
+//! The released clients that the tests drive, from PyPI: one Python environment, and beside it in a folder of its own each
+//! release, and the program that holds a server against its OpenAPI document. Kept between runs. Deliberately not in the
+//! tests: they reach nothing but their own machine.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -38,8 +39,9 @@ const FOLDER: &str = "strongroom-tests";
 
 struct Wanted {
     python: OsString,
-    /// A file for pip.
+    /// Files for pip: what the releases import, and the program with what it imports.
     requirements: PathBuf,
+    schemathesis: PathBuf,
     releases: Vec<String>,
     /// Names all that decides what is built: another list or another Python, another folder.
     name: String,
@@ -52,16 +54,18 @@ impl Wanted {
             fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
         };
         let (listed, required) = (read("releases.txt")?, read("requirements.txt")?);
+        let beside = read("schemathesis.txt")?;
         let releases =
             listed.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let asked = "import platform, sys; print(platform.python_version(), sys.base_prefix)";
         let answer = ask(Command::new(&python).args(["-c", asked]))?;
         let mut hasher = DefaultHasher::new();
-        (&listed, &required, &answer).hash(&mut hasher);
+        (&listed, &required, &beside, &answer).hash(&mut hasher);
         let version = answer.split_whitespace().next().unwrap_or_default();
         Ok(Self {
             python,
             requirements: lists.join("requirements.txt"),
+            schemathesis: lists.join("schemathesis.txt"),
             releases: releases.map(str::to_owned).collect(),
             name: format!("nextmv-{version}-{:016x}", hasher.finish()),
         })
@@ -94,17 +98,26 @@ impl Wanted {
         let python = environment.join("bin/python");
         let required = [OsStr::new("--requirement"), self.requirements.as_os_str()];
         install(&python, &required, "what nextmv imports")?;
+        install_apart(
+            &python,
+            folder,
+            "schemathesis",
+            &[OsStr::new("--requirement"), self.schemathesis.as_os_str()],
+        )?;
         for (number, release) in (1..).zip(&self.releases) {
             let what = format!("nextmv=={release}");
             eprintln!("installing {what} ({number} of {})", self.releases.len());
-            let target = folder.join(format!("nextmv-{release}"));
-            // Without what it imports: that is the same for all, and pinned.
-            let words = ["--no-deps", "--target"].map(OsStr::new);
-            let words = [&words[..], &[target.as_os_str(), OsStr::new(&what)]].concat();
-            install(&python, &words, &what)?;
+            install_apart(&python, folder, &format!("nextmv-{release}"), &[OsStr::new(&what)])?;
         }
         fs::write(folder.join(CONTENTS), list(folder)?).context("write down what was installed")
     }
+}
+
+/// Into a folder of its own, and without what it imports: that is pinned elsewhere.
+fn install_apart(python: &Path, folder: &Path, name: &str, words: &[&OsStr]) -> Result<()> {
+    let target = folder.join(name);
+    let apart = [OsStr::new("--no-deps"), OsStr::new("--target"), target.as_os_str()];
+    install(python, &[&apart, words].concat(), &name.replacen('-', "==", 1))
 }
 
 /// From whatever index pip is configured for, and nothing that it would have to build.
@@ -207,6 +220,7 @@ esac
             fs::create_dir(desk.path("lists")).expect("our own folder");
             desk.write("lists/releases.txt", releases);
             desk.write("lists/requirements.txt", "requests==1\n");
+            desk.write("lists/schemathesis.txt", "schemathesis==1\n");
             let script = PYTHON.replace("DIARY", &desk.path("diary").display().to_string());
             // By another process: a descriptor of ours that a neighbour's child inherits would make it a busy file.
             let mut write = Command::new("sh");
@@ -235,7 +249,7 @@ esac
         }
     }
 
-    const ALL: [&str; 3] = ["requirements.txt", "nextmv==1.0.0", "nextmv==2.0.0"];
+    const ALL: [&str; 4] = ["requirements.txt", "schemathesis.txt", "nextmv==1.0.0", "nextmv==2.0.0"];
     const RELEASES: &str = "# why these\n1.0.0\n\n2.0.0\n";
 
     #[test]
@@ -274,7 +288,7 @@ esac
         desk.write("lists/releases.txt", "1.0.0\n");
         desk.diary();
         let folder = desk.put().expect("it can be made");
-        assert_eq!(desk.diary(), ["requirements.txt", "nextmv==1.0.0"]);
+        assert_eq!(desk.diary(), ["requirements.txt", "schemathesis.txt", "nextmv==1.0.0"]);
         assert!(!desk.path("cache/building").exists() && folder.is_dir());
     }
 
@@ -282,10 +296,12 @@ esac
     fn another_list_is_another_folder() {
         let desk = Desk::new(RELEASES);
         let folder = desk.put().expect("it can be made");
-        desk.write("lists/requirements.txt", "requests==2\n");
-        let other = desk.put().expect("it can be made");
-        assert_ne!(folder, other);
-        assert!(folder.is_dir(), "another checkout may use it");
+        for list in ["requirements.txt", "schemathesis.txt"] {
+            desk.write(&format!("lists/{list}"), "another==2\n");
+            let other = desk.put().expect("it can be made");
+            assert_ne!(folder, other);
+            assert!(folder.is_dir(), "another checkout may use it");
+        }
     }
 
     #[test]

@@ -8,11 +8,13 @@
 )]
 
 mod clients;
+mod fuzz;
 mod needs;
 mod repository;
 mod suites;
 mod walls;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -22,10 +24,14 @@ use anyhow::{Context, Result, bail};
 use crate::repository::Repository;
 
 const USAGE: &str = "\
-usage: cargo xtask test [--rounds N]   every suite, one after another; ends with `N passed, N failed`
+usage: cargo xtask test [--rounds N] [--load SECONDS]
+                                       every suite, one after another; ends with `N passed, N failed`
                                        --rounds N: how often the kill loop kills (STRONGROOM_TEST_ROUNDS)
+                                       --load SECONDS: how long each hostile load lasts (STRONGROOM_TEST_LOAD)
        cargo xtask needs               what the tests need, put in place; says which variables `cargo test` wants
-       cargo xtask walls               the walls alone";
+       cargo xtask walls               the walls alone
+       cargo xtask fuzz [TARGET] [--seconds N]
+                                       looks for inputs that break a parser, a minute at each target";
 
 fn main() -> ExitCode {
     let typed: Vec<String> = std::env::args().skip(1).collect();
@@ -43,22 +49,35 @@ fn find_root() -> Result<PathBuf> {
 
 fn carry_out(root: &Path, typed: &[String]) -> Result<ExitCode> {
     match typed.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["test"] => test(root, None),
-        ["test", "--rounds", rounds] => test(root, Some(parse_rounds(rounds)?)),
+        ["test", flags @ ..] => test(root, parse_flags(flags)?),
         ["needs"] => show_needs(root),
         ["walls"] => Ok(show_walls(&Repository::read(root)?)),
+        ["fuzz", asked @ ..] => fuzz::fuzz(root, &fuzz::Asked::parse(asked)?),
         _ => bail!("not a command of this repository\n{USAGE}"),
     }
 }
 
-fn parse_rounds(text: &str) -> Result<u32> {
-    match text.parse() {
-        Ok(rounds) if rounds > 0 => Ok(rounds),
-        _ => bail!("--rounds takes a whole number from 1"),
+/// How much is tested: the flag, and the variable that hands it to the tests.
+const FLAGS: [(&str, &str); 2] = [("--rounds", "STRONGROOM_TEST_ROUNDS"), ("--load", "STRONGROOM_TEST_LOAD")];
+
+fn parse_flags(typed: &[&str]) -> Result<Vec<(&'static str, OsString)>> {
+    let (pairs, rest) = typed.as_chunks::<2>();
+    if let [flag] = rest {
+        bail!("{flag} is not a flag of test, or lacks its number\n{USAGE}");
     }
+    let parse = |[flag, number]: &[&str; 2]| {
+        let Some((_, variable)) = FLAGS.iter().find(|(name, _)| name == flag) else {
+            bail!("{flag} is not a flag of test\n{USAGE}");
+        };
+        match number.parse::<u32>() {
+            Ok(number) if number > 0 => Ok((*variable, number.to_string().into())),
+            _ => bail!("{flag} takes a whole number from 1"),
+        }
+    };
+    pairs.iter().map(parse).collect()
 }
 
-fn test(root: &Path, rounds: Option<u32>) -> Result<ExitCode> {
+fn test(root: &Path, flags: Vec<(&'static str, OsString)>) -> Result<ExitCode> {
     let started = Instant::now();
     needs::provide()?;
     let clients = clients::put_in_place(root);
@@ -68,9 +87,8 @@ fn test(root: &Path, rounds: Option<u32>) -> Result<ExitCode> {
         eprintln!("error: {error:#}");
         None
     });
-    let rounds = rounds.map(|rounds| ("STRONGROOM_TEST_ROUNDS", rounds.to_string().into()));
     let clients = clients.map(|folder| (clients::VARIABLE, folder.into_os_string()));
-    results.extend(suites::run_all(root, &rounds.into_iter().chain(clients).collect::<Vec<_>>())?);
+    results.extend(suites::run_all(root, &flags.into_iter().chain(clients).collect::<Vec<_>>())?);
     print!("{}", suites::report(&results));
     Ok(if results.iter().all(suites::Outcome::is_clean) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -102,15 +120,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rounds_are_a_whole_number_from_one() {
-        let check =
-            |text: &str, expected: Option<u32>| assert_eq!(parse_rounds(text).ok(), expected, "{text}");
-        check("1", Some(1));
-        check("5000", Some(5000));
-        check("0", None);
-        check("-3", None);
-        check("many", None);
-        check("", None);
+    fn flags_are_whole_numbers_from_one() {
+        let check = |typed: &[&str], expected: Option<&[(&'static str, &str)]>| {
+            let expected = expected
+                .map(|flags| flags.iter().map(|(name, number)| (*name, OsString::from(number))).collect());
+            assert_eq!(parse_flags(typed).ok(), expected, "{typed:?}");
+        };
+        let (rounds, load) = ("STRONGROOM_TEST_ROUNDS", "STRONGROOM_TEST_LOAD");
+        check(&[], Some(&[]));
+        check(&["--rounds", "1"], Some(&[(rounds, "1")]));
+        check(&["--load", "30", "--rounds", "5000"], Some(&[(load, "30"), (rounds, "5000")]));
+        check(&["--rounds"], None);
+        check(&["--rounds", "0"], None);
+        check(&["--rounds", "-3"], None);
+        check(&["--load", "many"], None);
+        check(&["--load", ""], None);
+        check(&["--lode", "3"], None);
     }
 
     #[test]

@@ -39,6 +39,12 @@ const NEEDS: &[Need] = &[
         why: "a real consumer reads a delivered key",
     },
     Need {
+        programs: &["strace"],
+        question: None,
+        packages: &["strace"],
+        why: "it sees which files a server opens and whom it calls",
+    },
+    Need {
         programs: &["python3"],
         // Debian leaves out the second module until python3-venv is there.
         question: Some(&["-c", "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"]),
@@ -47,12 +53,15 @@ const NEEDS: &[Need] = &[
     },
 ];
 
+const ROOT: &str = "one test searches the memory of our own programs, which only root may\n\
+                    type: sudo -E env \"PATH=$PATH\" cargo xtask test";
+
 /// Finds every need, or installs it where we may; otherwise says the one line to type.
 pub(crate) fn provide() -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let missing = find_missing(&path);
     if missing.is_empty() {
-        return Ok(());
+        return if is_root()? { Ok(()) } else { bail!(ROOT) };
     }
     let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages).copied().collect();
     if is_root()? && has_any(&path, &["apt-get"]) {
@@ -148,22 +157,22 @@ mod tests {
 
     #[test]
     fn a_missing_tool_is_named_and_any_of_its_kind_will_do() {
-        check(&["cc", "git", "ssh-keygen", "python3"], &[]);
-        check(&["clang", "git", "openssl", "python3"], &[]);
-        check(&["cc", "git", "python3"], &["openssh-client"]);
-        check(&["git", "openssl", "python3"], &["gcc", "libc6-dev"]);
-        check(&["git", "openssl", "gcc"], &["python3", "python3-venv"]);
-        check(&[], &["gcc", "libc6-dev", "git", "openssh-client", "python3", "python3-venv"]);
+        check(&["cc", "git", "ssh-keygen", "strace", "python3"], &[]);
+        check(&["clang", "git", "openssl", "strace", "python3"], &[]);
+        check(&["cc", "git", "strace", "python3"], &["openssh-client"]);
+        check(&["git", "openssl", "strace", "python3"], &["gcc", "libc6-dev"]);
+        check(&["git", "openssl", "gcc"], &["strace", "python3", "python3-venv"]);
+        check(&[], &["gcc", "libc6-dev", "git", "openssh-client", "strace", "python3", "python3-venv"]);
     }
 
     #[test]
     fn a_python_without_what_we_ask_for_is_no_tool() {
-        check_answering(1, &["cc", "git", "openssl", "python3"], &["python3", "python3-venv"]);
+        check_answering(1, &["cc", "git", "openssl", "strace", "python3"], &["python3", "python3-venv"]);
     }
 
     #[test]
     fn a_file_that_cannot_be_executed_is_no_tool() {
-        let machine = machine_with(&["cc", "git", "openssl", "python3"], 0);
+        let machine = machine_with(&["cc", "git", "openssl", "strace", "python3"], 0);
         let openssl = machine.path().join("openssl");
         fs::set_permissions(&openssl, fs::Permissions::from_mode(0o644)).expect("change our own file");
         assert_eq!(find_missing(machine.path().as_os_str()).len(), 1);

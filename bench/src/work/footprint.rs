@@ -84,17 +84,23 @@ fn possible_crowds() -> &'static [Crowd] {
     possible
 }
 
-/// What a server holds with each of the crowds. Each grows out of the one before: who leaves is not gone at once.
+/// What a server holds with each of the crowds. Each grows out of the one before, because who leaves is not gone at once;
+/// and by a few at a time, because a connection that says nothing for seconds is closed, and many that come at once have to
+/// wait so long until they are let in. Each few come from a block of addresses of their own, as one may not have them all.
 fn fill(server: &Server, request: &Request, crowds: &[Crowd]) -> Result<Vec<f64>> {
+    const FEW: u32 = 64;
     let mut here = 0;
     let mut open = Vec::new();
     let mut figures = Vec::new();
     for crowd in crowds {
-        let newcomers = crowd.clients - here;
-        let mut load = Load::connect(server.address(), newcomers, request)?;
-        load.ask(newcomers * crowd.each)?;
-        open.push(load);
-        here = crowd.clients;
+        while here < crowd.clients {
+            let newcomers = FEW.min(crowd.clients - here);
+            let block = u8::try_from(here / FEW).context("count blocks of addresses")?;
+            let mut load = Load::connect_from(block, server.address(), newcomers, request)?;
+            load.ask(newcomers * crowd.each)?;
+            open.push(load);
+            here += newcomers;
+        }
         figures.push(resident(server.id())?);
     }
     Ok(figures)

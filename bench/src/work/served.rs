@@ -32,14 +32,20 @@ pub(super) fn furnish(programs: &Programs, place: &Place, samples: &[Sample]) ->
         custodian.close().await;
         anyhow::Ok(())
     })?;
+    let token = make_key(programs, place, &["--role", "runner", "--app", application()?.as_str()])?;
+    Ok(Key(token))
+}
+
+/// Makes a key with these options; its token.
+pub(super) fn make_key(programs: &Programs, place: &Place, options: &[&str]) -> Result<String> {
     let mut create = command(programs.strongroom(), place.memory());
-    create.args(["keys", "create", "--name", "bench", "--role", "runner", "--app", application()?.as_str()]);
+    create.args(["keys", "create", "--name", "bench"]).args(options);
     create.arg("--data").arg(place.data()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let created = create.output().context("start strongroom keys create")?;
     let said = || String::from_utf8_lossy(&created.stderr).trim().to_owned();
     ensure!(created.status.success(), "strongroom keys create ended with {}: {}", created.status, said());
     let token = String::from_utf8(created.stdout).context("read a token")?;
-    Ok(Key(token.trim().to_owned()))
+    Ok(token.trim().to_owned())
 }
 
 impl Key {

@@ -55,9 +55,8 @@ pub(crate) fn names_run(typed: &[OsString]) -> bool {
     let mut words = typed.iter().skip(1).filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
         match word {
-            "--data" | "--server" | "--api-key-file" | "--ca-cert" | "--proxy" | "--output" => {
-                _ = words.next()
-            }
+            "--data" | "--server" | "--api-key-file" | "--ca-cert" | "--proxy" | "--output"
+            | "--log-format" => _ = words.next(),
             option if option.starts_with('-') => {}
             command => return command == "run",
         }

@@ -10,7 +10,7 @@ use strongroom_seal::{SlotKey, keyfile};
 use strongroom_secrets::{
     ApiKey, ApiKeyId, Application, ApplicationId, AuditEntry, CollectionId, Delivered, Diff, Limits, Mask,
     NewCollection, NewKey, Outline, RunClaimText, SecretsCollection, SecretsCollectionSummary, Token, Update,
-    VersionSummary,
+    VersionSummary, VersionTag,
 };
 use strongroom_store::{OpenError, Store};
 use tokio::runtime::Runtime;
@@ -100,14 +100,14 @@ impl Embedded {
         if_match: Option<u64>,
     ) -> Result<Written> {
         self.inside(app, async |custodian, access: &Access<Write>| {
-            custodian.update(access, id, update, if_match, now()).await
+            custodian.update(access, id, update, tag(custodian, if_match), now()).await
         })
         .map(Written::from)
     }
 
     pub(crate) fn delete(&self, app: &ApplicationId, id: &CollectionId, if_match: Option<u64>) -> Result<()> {
         self.inside(app, async |custodian, access: &Access<Write>| {
-            custodian.delete(access, id, if_match, now()).await
+            custodian.delete(access, id, tag(custodian, if_match), now()).await
         })
     }
 
@@ -132,7 +132,7 @@ impl Embedded {
         if_match: Option<u64>,
     ) -> Result<Written> {
         self.inside(app, async |custodian, access: &Access<Write>| {
-            custodian.rollback(access, id, to, if_match, now()).await
+            custodian.rollback(access, id, to, tag(custodian, if_match), now()).await
         })
         .map(Written::from)
     }
@@ -254,6 +254,11 @@ impl Embedded {
             Ok::<_, ReadError>(entries)
         })
     }
+}
+
+/// Whoever names a version by its number means one of today's generation: the one that they were shown.
+fn tag(custodian: &Custodian, version: Option<u64>) -> Option<VersionTag> {
+    version.map(|version| custodian.tag(version))
 }
 
 impl From<Updated> for Written {

@@ -79,7 +79,7 @@ impl Client {
         id: &CollectionId,
         request: &DeliveryRequest,
     ) -> Result<Delivered, ClientError> {
-        let delivered = self.ask(&delivery(application, id, request))?.read(Delivered::read)?;
+        let delivered = self.ask(&delivery(application, id, request).once())?.read(Delivered::read)?;
         self.is_about(&delivered.summary, application, Some(id))?;
         self.is_version(request.version, delivered.version)?;
         Ok(delivered)

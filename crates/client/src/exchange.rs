@@ -8,7 +8,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use strongroom_secrets::Problem;
 use ureq::Body;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, EXPECT, IF_MATCH, LOCATION, RETRY_AFTER};
-use ureq::http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use zeroize::Zeroizing;
 
 use crate::answer::{Answer, Unread, read_whole, request_id};
@@ -36,19 +36,29 @@ pub(crate) struct Ask {
     path: String,
     if_match: Option<u64>,
     body: Option<Zeroizing<String>>,
-    /// Whether it changes nothing when it arrives a second time.
-    repeatable: bool,
+    second: Second,
+}
+
+/// What a second arrival of the same request does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Second {
+    /// Nothing new: it reads, or says what was said.
+    Harmless,
+    /// Nothing: the server knows it by the key that both carry, and answers what it did the first time.
+    Recognised,
+    /// The same once more.
+    Harmful,
 }
 
 impl Ask {
     /// Reads at a path, which is made of parsed ids and may carry a query.
     pub(crate) fn read(path: String) -> Self {
-        Self { method: Method::GET, path, if_match: None, body: None, repeatable: true }
+        Self { method: Method::GET, path, if_match: None, body: None, second: Second::Harmless }
     }
 
-    /// Changes something at a path.
+    /// Changes something at a path: with a key of its own, so that it happens once however often it is sent.
     pub(crate) fn write(method: Method, path: String) -> Self {
-        Self { method, path, if_match: None, body: None, repeatable: false }
+        Self { method, path, if_match: None, body: None, second: Second::Recognised }
     }
 
     /// With this JSON.
@@ -61,9 +71,14 @@ impl Ask {
         Self { if_match: version, ..self }
     }
 
-    /// Though its method is that of a write, a second arrival changes nothing.
+    /// Though its method is that of a write, a second arrival changes nothing, and it takes no key.
     pub(crate) fn repeatable(self) -> Self {
-        Self { repeatable: true, ..self }
+        Self { second: Second::Harmless, ..self }
+    }
+
+    /// It is never sent twice, and takes no key: its answer may hold what is given out once.
+    pub(crate) fn once(self) -> Self {
+        Self { second: Second::Harmful, ..self }
     }
 }
 
@@ -85,6 +100,23 @@ enum Again {
 impl Client {
     /// Asks, and asks again where that can help and cannot harm.
     pub(crate) fn ask(&self, ask: &Ask) -> Result<Answer<'_>, ClientError> {
+        let key = if ask.second == Second::Recognised { Some(self.new_key()?) } else { None };
+        // Of the first try whose outcome nobody knows.
+        let mut unknown = None;
+        let failed = match self.try_often(ask, key.as_ref(), &mut unknown) {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        // What became of an earlier try is not said by a later one that did not get as far.
+        Err(unknown.filter(|_| !is_verdict(&failed)).unwrap_or(failed))
+    }
+
+    fn try_often(
+        &self,
+        ask: &Ask,
+        key: Option<&HeaderValue>,
+        unknown: &mut Option<ClientError>,
+    ) -> Result<Answer<'_>, ClientError> {
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(200))
             .with_max_times(MOST_TRIES - 1)
@@ -92,12 +124,15 @@ impl Client {
             .build();
         let mut waited = Duration::ZERO;
         loop {
-            let Miss { error, again } = match self.once(ask) {
+            let Miss { error, again } = match self.once(ask, key) {
                 Ok(answer) => return Ok(answer),
                 Err(miss) => miss,
             };
+            if matches!(error, ClientError::OutcomeUnknown { .. }) {
+                unknown.get_or_insert(error.clone());
+            }
             let earliest = match again {
-                Again::IfRepeatable(earliest) if ask.repeatable => earliest,
+                Again::IfRepeatable(earliest) if ask.second != Second::Harmful => earliest,
                 Again::Yes => Duration::ZERO,
                 Again::IfRepeatable(_) | Again::No => return Err(error),
             };
@@ -111,18 +146,30 @@ impl Client {
         }
     }
 
-    fn once(&self, ask: &Ask) -> Result<Answer<'_>, Miss> {
-        let response = self.send(ask).map_err(|error| self.unanswered(ask, error))?;
+    /// A key by which the server knows this request: nobody's before.
+    fn new_key(&self) -> Result<HeaderValue, ClientError> {
+        let mut random = [0; 16];
+        let filled = rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut random);
+        filled.map_err(|_| self.insecure("this system gives no random bytes").error)?;
+        let key: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(HeaderValue::try_from(key).expect("hex digits are visible ASCII"))
+    }
+
+    fn once(&self, ask: &Ask, key: Option<&HeaderValue>) -> Result<Answer<'_>, Miss> {
+        let response = self.send(ask, key).map_err(|error| self.unanswered(ask, error))?;
         tracing::debug!(method = %ask.method, path = %ask.path, status = %response.status(), "answered");
         self.receive(ask, response)
     }
 
-    fn send(&self, ask: &Ask) -> Result<Response<Body>, ureq::Error> {
+    fn send(&self, ask: &Ask, key: Option<&HeaderValue>) -> Result<Response<Body>, ureq::Error> {
         let uri: Uri = format!("{}{}", self.url, ask.path).parse().map_err(ureq::http::Error::from)?;
         let mut request =
             Request::builder().method(&ask.method).uri(uri).header(AUTHORIZATION, self.bearer.clone());
         if let Some(version) = ask.if_match {
             request = request.header(IF_MATCH, format!("\"{version}\""));
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key.clone());
         }
         let Some(body) = &ask.body else {
             return match ask.method {
@@ -177,9 +224,10 @@ impl Client {
         let Some(Problem { error, code }) = problem else {
             let what = format!("status {} and an error that is not a strongroom's", status.as_u16());
             // Something between may have passed the request on and lost the answer.
-            return if status.is_server_error() && !ask.repeatable {
+            return if status.is_server_error() && ask.second != Second::Harmless {
                 let reason = format!("{} answered with {what}", self.url.authority());
-                Miss { error: ClientError::OutcomeUnknown { reason, request_id: None }, again: Again::No }
+                let again = if busy { again } else { Again::IfRepeatable(Duration::ZERO) };
+                Miss { error: ClientError::OutcomeUnknown { reason, request_id: None }, again }
             } else {
                 Miss { again, ..self.unlike(&what) }
             };
@@ -188,7 +236,9 @@ impl Client {
         let message = self.printable(&error, LONGEST_MESSAGE);
         if code == "outcome_unknown" {
             let error = ClientError::OutcomeUnknown { reason: message, request_id };
-            return Miss { error, again: Again::No };
+            // A read that is answered so is answered by something odd.
+            let again = if ask.second == Second::Recognised { again } else { Again::No };
+            return Miss { error, again };
         }
         let error = ClientError::Refused { status: status.as_u16(), code, message, request_id };
         Miss { error, again }
@@ -277,17 +327,24 @@ impl Client {
             ureq::Error::Io(error) => (words(error), Again::IfRepeatable(Duration::ZERO)),
             _ => ("the answer broke off".to_owned(), Again::IfRepeatable(Duration::ZERO)),
         };
-        if ask.repeatable {
+        if ask.second == Second::Harmless {
             return Miss { error: self.unreachable(reason), again };
         }
         let reason = format!("{}: {reason}", self.url.authority());
-        Miss { error: ClientError::OutcomeUnknown { reason, request_id: None }, again: Again::No }
+        Miss { error: ClientError::OutcomeUnknown { reason, request_id: None }, again }
     }
 
     /// What answered is no strongroom.
     fn unlike(&self, what: &str) -> Miss {
         Miss { error: self.not_strongroom(what), again: Again::No }
     }
+}
+
+/// Whether a refusal says that the request was not carried out before either: it knew the key and found nothing, or says
+/// itself what became of it. Who was not let in is told nothing.
+fn is_verdict(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused { status: 400..500, .. })
+        && !matches!(error, ClientError::Refused { status: 401 | 403 | 408 | 429, .. })
 }
 
 /// When a busy server wants to be asked again. A date would need a clock, and a wait of unknown length is not begun.

@@ -16,7 +16,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; after [`ClientError::OutcomeUnknown`] there may be a key whose token nobody has, to be revoked.
     pub fn create_key(&self, new: &NewKey) -> Result<(ApiKey, Token), ClientError> {
-        let answer = self.ask(&Ask::write(Method::POST, KEYS.to_owned()).with(json(new)))?;
+        let answer = self.ask(&Ask::write(Method::POST, KEYS.to_owned()).with(json(new)).once())?;
         let key: ApiKey = answer.shape()?;
         let token = |document: &Document<'_>| {
             Ok::<_, JsonError>(Token::parse(document.root().object()?.required("token")?.value()?.expose()))
@@ -40,6 +40,6 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; after [`ClientError::OutcomeUnknown`] it may be revoked.
     pub fn revoke_key(&self, id: &ApiKeyId) -> Result<(), ClientError> {
-        self.ask(&Ask::write(Method::DELETE, format!("{KEYS}/{id}"))).map(|_| ())
+        self.ask(&Ask::write(Method::DELETE, format!("{KEYS}/{id}")).once()).map(|_| ())
     }
 }

@@ -10,6 +10,7 @@ use strongroom_ledger::record::{Actor, ActorKind};
 use strongroom_secrets::{Action, Actions, ApiKeyId, ApplicationId, CollectionId, Timestamp};
 
 use crate::error::{Absent, Denied};
+use crate::repeatable::Repeatable;
 
 /// Whoever asks for something: known, and named in the audit record of what they do.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Caller {
     origin: Option<Arc<Origin>>,
     /// What an API key grants; none for the owner, whose every right it is.
     grant: Option<Arc<Grant>>,
+    /// Which request this is, where it may be sent again.
+    repeatable: Option<Repeatable>,
 }
 
 /// Where a request came from, for its audit record.
@@ -63,12 +66,12 @@ impl Caller {
     #[must_use]
     pub fn owner(uid: u32) -> Self {
         let actor = Actor { kind: ActorKind::Embedded, name: format!("uid:{uid}") };
-        Self { actor, origin: None, grant: None }
+        Self { actor, origin: None, grant: None, repeatable: None }
     }
 
     pub(crate) fn with_key(grant: Grant) -> Self {
         let actor = Actor { kind: ActorKind::Key, name: grant.id.to_string() };
-        Self { actor, origin: None, grant: Some(Arc::new(grant)) }
+        Self { actor, origin: None, grant: Some(Arc::new(grant)), repeatable: None }
     }
 
     /// The same caller, asking in this request from that address: both are noted in the audit record of what is done.
@@ -119,6 +122,10 @@ impl Caller {
 
     pub(crate) fn origin(&self) -> Option<&Origin> {
         self.origin.as_deref()
+    }
+
+    pub(crate) fn repeatable(&self) -> Option<&Repeatable> {
+        self.repeatable.as_ref()
     }
 
     pub(crate) fn grant(&self) -> Option<&Grant> {
@@ -193,10 +200,34 @@ pub struct Everywhere<A> {
 }
 
 impl<A> Everywhere<A> {
+    /// What is about the whole instance is beyond a caller whose key is bound to an application.
+    ///
+    /// # Errors
+    /// [`Denied::Scope`].
+    pub fn unbound(&self) -> Result<(), Denied> {
+        if self.caller.scope().is_some() { Err(Denied::Scope) } else { Ok(()) }
+    }
+
     pub(crate) fn caller(&self) -> &Caller {
         &self.caller
     }
 }
+
+/// A delivery answers with plaintext, and what it did is not answered a second time: its rights have no such method.
+macro_rules! repeatable {
+    ($($access:ty)*) => {$(
+        impl $access {
+            /// The same right, to do just this: what is written with it is done once, however often it is asked for.
+            #[must_use]
+            pub fn repeatable(mut self, repeatable: Repeatable) -> Self {
+                self.caller.repeatable = Some(repeatable);
+                self
+            }
+        }
+    )*};
+}
+
+repeatable! { Access<Write> Access<Manage> Everywhere<Manage> }
 
 /// An action as a type, so that the right to it can be a type too.
 pub trait Right: sealed::Sealed {

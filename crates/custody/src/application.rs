@@ -11,7 +11,7 @@ use strongroom_store::{ApplicationRow, ChangeError};
 
 use crate::access::{Access, Everywhere, List, Manage};
 use crate::custodian::{Custodian, Entry, LEDGER, born};
-use crate::error::{Absent, ApplicationError, Denied, Fault, ReadError};
+use crate::error::{Absent, ApplicationError, Fault, ReadError};
 use crate::fresh::Look;
 use crate::page::Page;
 
@@ -68,9 +68,7 @@ impl Custodian {
         now: Timestamp,
     ) -> Result<Application, ApplicationError> {
         let caller = access.caller();
-        if caller.scope().is_some() {
-            return Err(Denied::Scope.into());
-        }
+        access.unbound()?;
         let born = born()?;
         let face = ApplicationFace {
             name: new.name.unwrap_or_else(|| id.to_string()),
@@ -259,7 +257,7 @@ impl Custodian {
     }
 
     /// The live application of an id, once its row is the newest and opens.
-    async fn live_application(
+    pub(crate) async fn live_application(
         &self,
         id: &ApplicationId,
     ) -> Result<Option<(ApplicationRow, Arc<ApplicationFace>)>, ReadError> {
@@ -334,7 +332,7 @@ fn altered(row: &ApplicationRow, source: Option<OpenError>) -> Fault {
     Fault::Integrity { what: format!("application {} (born {})", row.id, row.born), source }
 }
 
-fn application(row: &ApplicationRow, face: &ApplicationFace) -> Application {
+pub(crate) fn application(row: &ApplicationRow, face: &ApplicationFace) -> Application {
     Application {
         id: row.id.clone(),
         name: face.name.clone(),

@@ -49,16 +49,27 @@ impl Custodian {
     }
 
     /// Begins a change on a caller's behalf: their key is looked at again on the connection that commits, so that a key
-    /// that was revoked since the door releases and changes nothing.
+    /// that was revoked since the door releases and changes nothing. What is asked for a second time is not begun.
     pub(crate) async fn begin(&self, caller: &Caller, now: Timestamp) -> Result<Transaction<'_>, ReadError> {
-        let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
-        if let Some(grant) = caller.grant() {
-            let found = transaction.key(grant.id.as_str()).await.map_err(Fault::from)?;
-            if !found.is_some_and(|found| still_holds(grant, &found, now)) {
-                return Err(Denied::Key.into());
+        loop {
+            let mut transaction = self.store.begin(LEDGER).await.map_err(Fault::from)?;
+            if let Some(grant) = caller.grant() {
+                let found = transaction.key(grant.id.as_str()).await.map_err(Fault::from)?;
+                if !found.is_some_and(|found| still_holds(grant, &found, now)) {
+                    return Err(Denied::Key.into());
+                }
             }
+            let Some(repeatable) = caller.repeatable() else { return Ok(transaction) };
+            if self.is_new(&mut transaction, repeatable, now).await? {
+                return Ok(transaction);
+            }
+            // It may have met one that waits to be committed, and that is settled when this lets go.
+            drop(transaction);
+            if self.is_known(repeatable).await? {
+                return Err(Fault::Repeated.into());
+            }
+            // That one failed after all, so this one is the first.
         }
-        Ok(transaction)
     }
 }
 

@@ -1,12 +1,14 @@
 //! The custodian: an open store and an unlocked keyring, together. What may be done with them is in the files of the
 //! single operations; this one only begins an instance, unlocks one, and writes the audit record of every change.
 
+use std::error::Error;
+
 use strongroom_ledger::record::{Action, Outcome, RunClaim, RunEnd};
 use strongroom_ledger::tree::{Frontier, leaf_hash};
 use strongroom_ledger::{Generation, Receipt, Record};
 use strongroom_seal::random;
 use strongroom_seal::{Keyring, OpenError, RandomError, RootKey, SlotKey};
-use strongroom_secrets::{Limits, Timestamp};
+use strongroom_secrets::{Limits, Timestamp, VersionTag};
 use strongroom_store::{
     ChangeError, CollectionRow, Head, InstanceRow, KeyringRow, RecordRow, SlotRow, Store, Transaction,
 };
@@ -14,6 +16,7 @@ use strongroom_store::{
 use crate::access::Caller;
 use crate::error::Fault;
 use crate::memo::Memos;
+use crate::repeatable::has_answer;
 use crate::uses::Uses;
 
 /// The ledger of an embedded strongroom. Where there are many, an application's is computed from its id.
@@ -25,6 +28,8 @@ pub struct Custodian {
     pub(crate) keyring: Keyring,
     pub(crate) instance: String,
     pub(crate) limits: Limits,
+    /// Which generation this is. It does not change while it is open: whoever restores is alone with the data.
+    generation: u32,
     pub(crate) uses: Uses,
     pub(crate) memos: Memos,
 }
@@ -69,6 +74,7 @@ impl Custodian {
             keyring,
             instance,
             limits: setup.limits,
+            generation: 1,
             uses: Uses::default(),
             memos: Memos::default(),
         };
@@ -159,7 +165,15 @@ impl Custodian {
             what: format!("the limits of instance {}", row.id),
             source: None,
         })?;
-        Ok(Self { store, keyring, instance: row.id, limits, uses: Uses::default(), memos: Memos::default() })
+        Ok(Self {
+            store,
+            keyring,
+            instance: row.id,
+            limits,
+            generation: row.generation.number(),
+            uses: Uses::default(),
+            memos: Memos::default(),
+        })
     }
 
     /// The limits of its collections.
@@ -180,20 +194,34 @@ impl Custodian {
         &self.instance
     }
 
-    /// Whether it answers: its database can be read, and has a ledger.
+    /// How a version of a collection is named among those of all generations.
+    #[must_use]
+    pub fn tag(&self, version: u64) -> VersionTag {
+        VersionTag { version, generation: self.generation }
+    }
+
+    /// Whether it answers: its database can be read, has a ledger, and takes what is written.
     ///
     /// # Errors
     /// [`Fault`].
-    pub async fn ready(&self) -> Result<(), Fault> {
+    pub async fn ready(&self, now: Timestamp) -> Result<(), Fault> {
         let head = self.store.head(LEDGER).await?;
-        head.map(drop)
-            .ok_or_else(|| Fault::Integrity { what: format!("the head of ledger {LEDGER}"), source: None })
+        head.ok_or_else(|| Fault::Integrity { what: format!("the head of ledger {LEDGER}"), source: None })?;
+        Ok(self.store.takes_writes(now.as_micros()).await?)
     }
 
-    /// Writes the log of the database back where it has grown and nobody is in the way. Whoever serves calls this now
-    /// and then.
-    pub async fn tend(&self) {
+    /// Forgets which requests were made more than a day ago, and writes the log of the database back where it has grown
+    /// and nobody is in the way. Whoever serves calls this now and then.
+    pub async fn tend(&self, now: Timestamp) {
+        if let Err(error) = self.forget_deeds(now).await {
+            tracing::warn!(error = &error as &dyn Error, "what requests did a day ago is not forgotten yet");
+        }
         self.store.tend().await;
+    }
+
+    /// How often changes and records were made durable, many at once: for whoever counts.
+    pub fn commits(&self) -> u64 {
+        self.store.commits()
     }
 
     /// Lets the store go.
@@ -208,7 +236,8 @@ impl Custodian {
         self.store.close().await;
     }
 
-    /// Writes the audit record of what this transaction does, in the same transaction.
+    /// Writes the audit record of what this transaction does, in the same transaction; and which request did it, where
+    /// that may be sent again. Every change passes here.
     pub(crate) async fn record(
         &self,
         transaction: &mut Transaction<'_>,
@@ -220,6 +249,7 @@ impl Custodian {
         let seq = frontier.size();
         let blind = random::bytes().map_err(random_fault)?;
         let text = |part: Option<&str>| part.map(str::to_owned);
+        let repeatable = caller.repeatable().filter(|_| has_answer(&entry.action));
         let clear = Record {
             application_id: text(entry.application.map(|(id, _)| id)),
             application_born: text(entry.application.map(|(_, born)| born)),
@@ -262,6 +292,9 @@ impl Custodian {
             sealed,
         };
         transaction.append(&row, &frontier).await?;
+        if let Some(repeatable) = repeatable {
+            self.note_deed(transaction, repeatable, seq, now).await?;
+        }
         Ok(Receipt { generation, ledger: LEDGER, seq })
     }
 }
@@ -316,7 +349,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// A keyring with every key of today: one that was sealed before there were API keys gets theirs.
+/// A keyring with every key of today: one that an older program sealed gets what it lacks.
 async fn complete(
     store: &Store,
     keyring: Keyring,
@@ -324,10 +357,10 @@ async fn complete(
     version: u64,
     instance: &str,
 ) -> Result<Keyring, Fault> {
-    if !keyring.lacks_token() {
+    if keyring.is_complete() {
         return Ok(keyring);
     }
-    let keyring = keyring.with_token().map_err(random_fault)?;
+    let keyring = keyring.completed().map_err(random_fault)?;
     let next = KeyringRow { version: version + 1, sealed: keyring.seal(root, version + 1)? };
     let mut transaction = store.begin(LEDGER).await?;
     match transaction.insert_keyring(&next).await {

@@ -2,7 +2,7 @@
 
 use strongroom_ledger::record::EncodeError;
 use strongroom_seal::{OpenError, SealError};
-use strongroom_secrets::{Action, ApplicationId, CollectionId, Place, SetError};
+use strongroom_secrets::{Action, ApplicationId, CollectionId, Place, SetError, VersionTag};
 use strongroom_store::{ChangeError, CommitError, StoreError};
 
 /// What was asked for is not there.
@@ -55,6 +55,9 @@ pub enum Fault {
     /// Somebody else changed the same thing at the same moment.
     #[error("others changed the same thing at the same moment; nothing was changed, repeat")]
     Contended(#[source] ChangeError),
+    /// The same request was sent a moment before, and accepted: [`crate::Custodian::repeated`] knows what it did.
+    #[error("a request with the same key was accepted at the same moment; repeat it to hear what it did")]
+    Repeated,
     /// The change was not made, or nobody knows whether it was.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -154,9 +157,9 @@ pub enum UpdateError {
     )]
     NotAtVersion {
         /// What the caller expected.
-        expected: u64,
+        expected: VersionTag,
         /// What it is.
-        current: u64,
+        current: VersionTag,
     },
     /// Others kept changing it.
     #[error("others changed the collection at the same time, three times over; repeat")]
@@ -177,6 +180,26 @@ pub enum UpdateError {
     #[error(transparent)]
     Set(#[from] SetError),
     /// It cannot be done now.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why it is not said what an earlier request did.
+#[derive(Debug, thiserror::Error)]
+pub enum RepeatError {
+    /// Its key was used for something else.
+    #[error("another request was sent with the same key; choose a new key for each")]
+    OtherRequest,
+    /// What it made is not there any more.
+    #[error("this request was accepted before, and what it made is gone since")]
+    Gone,
+    /// It is not there for this caller any more.
+    #[error(transparent)]
+    Absent(#[from] Absent),
+    /// The caller may not, any more.
+    #[error(transparent)]
+    Denied(Denied),
+    /// It cannot be read now.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -268,6 +291,6 @@ macro_rules! read_into {
     )*};
 }
 
-read_into! { ApplicationError CreateError UpdateError KeyError }
+read_into! { ApplicationError CreateError UpdateError KeyError RepeatError }
 
-denied_into! { ReadError ApplicationError CreateError UpdateError KeyError }
+denied_into! { ReadError ApplicationError CreateError UpdateError KeyError RepeatError }

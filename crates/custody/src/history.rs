@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strongroom_ledger::record::Action;
 use strongroom_secrets::{CollectionId, Diff, Limits, Place, Secrets, SecretsCollectionSummary};
-use strongroom_secrets::{Timestamp, VersionSummary};
+use strongroom_secrets::{Timestamp, VersionSummary, VersionTag};
 use strongroom_store::ChangeError;
 
 use crate::access::{Access, List, Write};
@@ -14,7 +14,7 @@ use crate::custodian::{Custodian, LEDGER};
 use crate::error::{Fault, ReadError, UpdateError};
 use crate::face::{Face, FaceSecret};
 use crate::merge::{Changes, Stored, keep_all};
-use crate::update::{ATTEMPTS, Next, Updated, check_version};
+use crate::update::{Next, Updated, contending};
 use crate::version::{Chosen, altered, lost, summary};
 
 impl Custodian {
@@ -96,16 +96,10 @@ impl Custodian {
         access: &Access<Write>,
         id: &CollectionId,
         to: u64,
-        if_match: Option<u64>,
+        if_match: Option<VersionTag>,
         now: Timestamp,
     ) -> Result<Updated, UpdateError> {
-        for _ in 0..ATTEMPTS {
-            match self.try_rollback(access, id, to, if_match, now).await {
-                Err(UpdateError::Fault(Fault::Contended(_))) => {}
-                other => return other,
-            }
-        }
-        Err(UpdateError::Contended)
+        contending(|| self.try_rollback(access, id, to, if_match, now)).await
     }
 
     async fn try_rollback(
@@ -113,13 +107,13 @@ impl Custodian {
         access: &Access<Write>,
         id: &CollectionId,
         to: u64,
-        if_match: Option<u64>,
+        if_match: Option<VersionTag>,
         now: Timestamp,
     ) -> Result<Updated, UpdateError> {
         let application = access.application();
         let born = self.application_row(access).await?.born;
         let (collection, old, current) = self.look_up(access, &born, id, Some(to)).await?;
-        check_version(if_match, &collection)?;
+        self.check_version(if_match, &collection)?;
         let chosen = Chosen { application, collection: &collection, version: &current, current: &current };
         let before = self.open_face(&chosen)?;
         let contents = self.contents(access, &collection, &old, id).await?;

@@ -21,6 +21,7 @@ mod memo;
 mod merge;
 mod page;
 mod release;
+mod repeatable;
 mod runs;
 mod update;
 mod uses;
@@ -35,11 +36,12 @@ pub use custodian::{Custodian, FoundError, Setup, UnlockError};
 pub use delivery::{Prepared, Releases};
 pub use error::{
     Absent, ApplicationError, AuthenticateError, CreateError, Denied, EndError, Fault, KeyError, ReadError,
-    UpdateError,
+    RepeatError, UpdateError,
 };
 pub use merge::Changes;
 pub use page::Page;
 pub use release::{Recorded, Withheld};
+pub use repeatable::{Repeatable, Repeated};
 pub use strongroom_store::{CommitError, StoreError};
 pub use update::Updated;
 pub use verify::{Verified, VerifyError, verify};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strongroom_ledger::Record;
 use strongroom_ledger::record::Action;
-use strongroom_secrets::{ApplicationId, CollectionId, Timestamp};
+use strongroom_secrets::{ApplicationId, CollectionId, Timestamp, VersionTag};
 use strongroom_store::{ChangeError, CollectionRow, Transaction, VersionFace};
 
 use crate::access::{Access, Write};
@@ -14,7 +14,7 @@ use crate::custodian::{Custodian, Entry};
 use crate::error::{CreateError, Fault, UpdateError};
 use crate::fresh::is_told;
 use crate::merge::Changes;
-use crate::update::{Updated, check_version};
+use crate::update::Updated;
 use crate::version::{Chosen, altered, identity, manifest_mac, summary};
 
 impl Custodian {
@@ -27,7 +27,7 @@ impl Custodian {
         &self,
         access: &Access<Write>,
         id: &CollectionId,
-        if_match: Option<u64>,
+        if_match: Option<VersionTag>,
         now: Timestamp,
     ) -> Result<(), UpdateError> {
         if !access.covers(id) {
@@ -40,7 +40,7 @@ impl Custodian {
         let (found, _) = self.live_and_told(&mut transaction, application, &born, id).await?;
         let found = found.filter(|(row, _)| access.covers_born(&row.born));
         let (before, current) = found.ok_or_else(|| absent(access, id))?;
-        check_version(if_match, &before)?;
+        self.check_version(if_match, &before)?;
         let chosen = Chosen { application, collection: &before, version: &current, current: &current };
         self.open_face(&chosen)?;
         let mut after =

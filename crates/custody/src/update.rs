@@ -4,7 +4,7 @@
 use strongroom_ledger::record::Action;
 use strongroom_seal::CollectionKey;
 use strongroom_secrets::{CollectionId, Limits, Mask, Place, SecretValue, Secrets};
-use strongroom_secrets::{SecretsCollectionSummary, Timestamp, Update, ValueId};
+use strongroom_secrets::{SecretsCollectionSummary, Timestamp, Update, ValueId, VersionTag};
 use strongroom_store::{ChangeError, CollectionRow, Transaction};
 
 use crate::access::{Access, Write};
@@ -16,7 +16,7 @@ use crate::version::{Chosen, Plain, altered, manifest_mac, new_value_id, summary
 /// How many versions of a collection are kept: the newest ones.
 const KEPT_VERSIONS: u64 = 100;
 /// How often a write that lost a race is merged and sealed anew before its caller is told.
-pub(crate) const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 3;
 
 /// A collection after a write.
 #[derive(Debug, Clone)]
@@ -39,16 +39,10 @@ impl Custodian {
         access: &Access<Write>,
         id: &CollectionId,
         update: &Update,
-        if_match: Option<u64>,
+        if_match: Option<VersionTag>,
         now: Timestamp,
     ) -> Result<Updated, UpdateError> {
-        for _ in 0..ATTEMPTS {
-            match self.try_update(access, id, update, if_match, now).await {
-                Err(UpdateError::Fault(Fault::Contended(_))) => {}
-                other => return other,
-            }
-        }
-        Err(UpdateError::Contended)
+        contending(|| self.try_update(access, id, update, if_match, now)).await
     }
 
     async fn try_update(
@@ -56,13 +50,13 @@ impl Custodian {
         access: &Access<Write>,
         id: &CollectionId,
         update: &Update,
-        if_match: Option<u64>,
+        if_match: Option<VersionTag>,
         now: Timestamp,
     ) -> Result<Updated, UpdateError> {
         let application = access.application();
         let born = self.application_row(access).await?.born;
         let (row, current) = self.newest(access, &born, id).await?;
-        check_version(if_match, &row)?;
+        self.check_version(if_match, &row)?;
         let chosen = Chosen { application, collection: &row, version: &current, current: &current };
         let contents = self.contents(access, &row, &current, id).await?;
         let (key, face, kept) = self.open_version(&chosen, &contents)?;
@@ -94,6 +88,19 @@ impl Custodian {
             ..summary(&chosen, &face)
         };
         Ok(Updated { summary, version, changes: changes(&stored, &merged) })
+    }
+
+    /// Whether a collection is at the version that its caller expects.
+    pub(crate) fn check_version(
+        &self,
+        if_match: Option<VersionTag>,
+        row: &CollectionRow,
+    ) -> Result<(), UpdateError> {
+        let current = self.tag(row.version);
+        match if_match {
+            Some(expected) if expected != current => Err(UpdateError::NotAtVersion { expected, current }),
+            _ => Ok(()),
+        }
     }
 
     /// Seals and writes the next version, the collection's row and the record.
@@ -140,14 +147,18 @@ impl Custodian {
     }
 }
 
-/// Whether a collection is at the version that its caller expects.
-pub(crate) fn check_version(if_match: Option<u64>, row: &CollectionRow) -> Result<(), UpdateError> {
-    match if_match {
-        Some(expected) if expected != row.version => {
-            Err(UpdateError::NotAtVersion { expected, current: row.version })
+/// Makes a write again, from the look at what is stored on, as long as somebody else was faster; a few times.
+pub(crate) async fn contending<T, F>(write: impl Fn() -> F) -> Result<T, UpdateError>
+where
+    F: Future<Output = Result<T, UpdateError>>,
+{
+    for _ in 0..ATTEMPTS {
+        match write().await {
+            Err(UpdateError::Fault(Fault::Contended(_))) => {}
+            other => return other,
         }
-        _ => Ok(()),
     }
+    Err(UpdateError::Contended)
 }
 
 /// The next version of a collection, decided but not sealed.
@@ -203,4 +214,41 @@ async fn prune(transaction: &mut Transaction<'_>, after: &mut CollectionRow) -> 
     after.oldest_version = oldest;
     after.oldest_chain = face.chain;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use strongroom_secrets::SecretType;
+
+    use super::*;
+
+    #[test]
+    fn who_lost_a_race_tries_three_times_and_who_is_refused_once() {
+        check(0, Ok(()), 1);
+        check(2, Ok(()), 3);
+        check(2, Err(UpdateError::AlreadyThere(Place::parse(SecretType::Env, "A").expect("a name"))), 3);
+        check(3, Err(UpdateError::Contended), 3);
+    }
+
+    /// Loses so many races, then meets the outcome, after so many tries.
+    fn check(lost: u32, outcome: Result<(), UpdateError>, tries: u32) {
+        let tried = Cell::new(0);
+        let expected = format!("{outcome:?}");
+        let outcome = Cell::new(Some(outcome));
+        let mut writing = pin!(contending(async || {
+            tried.set(tried.get() + 1);
+            match tried.get() {
+                number if number <= lost => Err(Fault::Contended(ChangeError::Moved).into()),
+                _ => outcome.take().expect("nothing is tried after an outcome"),
+            }
+        }));
+        let Poll::Ready(found) = writing.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("nothing waits")
+        };
+        assert_eq!((format!("{found:?}"), tried.get()), (expected, tries));
+    }
 }

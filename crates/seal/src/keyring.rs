@@ -15,6 +15,11 @@
 //! mask's MAC             = mac(mask, "strongroom mask", application id, collection id, type, location, value id),
 //!                          its first 16 bytes
 //! verifier of a token    = mac(token, "strongroom token-verifier", API key's id, secret part of the token)
+//! name of a repeatable   = mac(idempotency, "strongroom repeatable-name", caller, the key that the client chose)
+//! a request's MAC        = mac(idempotency, "strongroom repeatable-request", method, path with query, body,
+//!                          If-Match where it was sent)
+//! MAC of what was done   = mac(idempotency, "strongroom repeatable-deed", name(32), request's MAC(32), record(8),
+//!                          time(8, two's complement))
 //! digest of a value      = mac(digest, "strongroom value-digest", application's born id, value)
 //! digest of a face       = mac(digest, "strongroom face-digest", plain face)
 //! digest of contents     = mac(digest, "strongroom contents-digest", value, value, …)
@@ -22,9 +27,10 @@
 //!                          digest of face(32), digest of contents(32))
 //! ```
 //!
-//! with `mac` and derivation as in `keys.rs`. The names are `audit`, `digest`, `mask`, `master` and `token`, at least
-//! one version each; only `token` may be missing, from a keyring that was sealed before there were API keys. What is
-//! sealed or computed anew uses a name's highest version; what is opened names its key.
+//! with `mac` and derivation as in `keys.rs`. The names are `audit`, `digest`, `idempotency`, `mask`, `master` and `token`,
+//! at least one version each; only from a keyring that was sealed before they were needed may be missing `idempotency`,
+//! and `token` with it. What is sealed or computed anew uses a name's highest version; what is opened names its key.
+//! Repeatable requests name none: with a successor of `idempotency`, each is new.
 
 use std::borrow::Borrow;
 
@@ -44,7 +50,7 @@ use crate::root::RootKey;
 #[derive(Debug)]
 pub struct Keyring {
     instance: String,
-    // Invariant: rising by (name, version), every name there, `token` perhaps not
+    // Invariant: rising by (name, version), every name there that was when it was sealed
     // (`a_keyring_that_is_not_exactly_what_is_documented_is_refused`).
     keys: Vec<NamedKey>,
 }
@@ -59,6 +65,15 @@ pub struct ApplicationIdentity<'a> {
     pub id: &'a str,
     /// Whether it lives.
     pub live: bool,
+}
+
+/// A request that may be sent twice, as what tells it from any other: nothing of it can be read from this.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RequestMac {
+    /// Which one its caller says it is.
+    pub name: [u8; 32],
+    /// What it asks for.
+    pub request: [u8; 32],
 }
 
 /// The keyed digest of a plain face.
@@ -97,21 +112,23 @@ impl Keyring {
         Ok(Self { instance: instance.to_owned(), keys })
     }
 
-    /// Whether it was sealed before there were API keys, and so has no key for their tokens.
+    /// Whether it has a key of every name: one that was sealed by an older program may lack some.
     #[must_use]
-    pub fn lacks_token(&self) -> bool {
-        self.keys.iter().all(|named| named.name != Name::Token)
+    pub fn is_complete(&self) -> bool {
+        Name::ALL.into_iter().all(|name| self.has(name))
     }
 
-    /// The same keyring with a key for tokens, to be sealed as its next version before that key is used: a verifier
-    /// that was made with a key nobody sealed holds for no token after a restart. One that has the key stays as it is.
+    /// The same keyring with a key of every name, to be sealed as its next version before the new ones are used: what was
+    /// made with a key that nobody sealed holds no more after a restart. A complete one stays as it is.
     ///
     /// # Errors
     /// [`RandomError`] when the operating system gives no random bytes.
-    pub fn with_token(mut self) -> Result<Self, RandomError> {
-        if self.lacks_token() {
-            // The last name, so its place is the end (`names_rise_in_the_order_of_their_texts`).
-            self.keys.push(NamedKey::first(Name::Token)?);
+    pub fn completed(mut self) -> Result<Self, RandomError> {
+        for name in Name::ALL {
+            if !self.has(name) {
+                let place = self.keys.partition_point(|named| named.name < name);
+                self.keys.insert(place, NamedKey::first(name)?);
+            }
         }
         Ok(self)
     }
@@ -270,7 +287,7 @@ impl Keyring {
     /// What is stored of a token: it tells a right secret from a wrong one, and no secret can be read from it.
     ///
     /// # Panics
-    /// When the keyring [lacks the key for tokens](Keyring::lacks_token): complete it first.
+    /// When the keyring lacks the key for tokens: [complete it](Keyring::completed) first.
     #[must_use]
     pub fn token_verifier(&self, id: &str, secret: &[u8]) -> [u8; 32] {
         token_mac(self.current(Name::Token), id, secret)
@@ -283,6 +300,47 @@ impl Keyring {
         self.keys.iter().filter(|named| named.name == Name::Token).fold(false, |found, named| {
             found | verify_slices_are_equal(&token_mac(&named.key, id, secret), verifier).is_ok()
         })
+    }
+
+    /// What tells a request from any other. Its body is read and not kept.
+    ///
+    /// # Panics
+    /// When the keyring lacks the key for it: [complete it](Keyring::completed) first.
+    #[must_use]
+    pub fn request_mac(
+        &self,
+        caller: &str,
+        name: &str,
+        (method, target): (&str, &str),
+        if_match: Option<&str>,
+        body: &[u8],
+    ) -> RequestMac {
+        let key = self.current(Name::Idempotency);
+        let always = [method.as_bytes(), target.as_bytes(), body];
+        RequestMac {
+            name: key.mac("strongroom repeatable-name", [caller.as_bytes(), name.as_bytes()]),
+            request: key
+                .mac("strongroom repeatable-request", always.into_iter().chain(if_match.map(str::as_bytes))),
+        }
+    }
+
+    /// What fixes what a request did: its audit record's place in the ledger, and when that was.
+    ///
+    /// # Panics
+    /// When the keyring lacks the key for it: [complete it](Keyring::completed) first.
+    #[must_use]
+    pub fn deed_mac(&self, of: &RequestMac, record: u64, time: i64) -> [u8; 32] {
+        let fields: [&[u8]; 4] = [&of.name, &of.request, &record.to_be_bytes(), &time.to_be_bytes()];
+        self.current(Name::Idempotency).mac("strongroom repeatable-deed", fields)
+    }
+
+    /// Whether that is what the request did; compared in constant time.
+    ///
+    /// # Panics
+    /// When the keyring lacks the key for it: [complete it](Keyring::completed) first.
+    #[must_use]
+    pub fn is_deed(&self, of: &RequestMac, record: u64, time: i64, mac: &[u8]) -> bool {
+        verify_slices_are_equal(&self.deed_mac(of, record, time), mac).is_ok()
     }
 
     /// The keyed digest of a value, equal for equal values of one application: what blind diff compares.
@@ -325,9 +383,13 @@ impl Keyring {
         self.keys.iter().map(|named| (named.name.as_str(), &named.key))
     }
 
+    fn has(&self, name: Name) -> bool {
+        self.keys.iter().any(|named| named.name == name)
+    }
+
     fn current(&self, name: Name) -> &Key {
         let newest = self.keys.iter().rfind(|named| named.name == name);
-        &newest.expect("every name is there by this type's invariant, `token` after `with_token`").key
+        &newest.expect("every name is there by this type's invariant, or after `completed`").key
     }
 
     /// The version of a key that a record names.
@@ -426,18 +488,30 @@ impl NamedKey {
 enum Name {
     Audit,
     Digest,
+    Idempotency,
     Mask,
     Master,
     Token,
 }
 
 impl Name {
-    const ALL: [Self; 5] = [Self::Audit, Self::Digest, Self::Mask, Self::Master, Self::Token];
+    const ALL: [Self; 6] =
+        [Self::Audit, Self::Digest, Self::Idempotency, Self::Mask, Self::Master, Self::Token];
+
+    /// Which keyrings have it: from this edition on. There is a new edition whenever there is a new name.
+    fn since(self) -> u8 {
+        match self {
+            Self::Audit | Self::Digest | Self::Mask | Self::Master => 1,
+            Self::Token => 2,
+            Self::Idempotency => 3,
+        }
+    }
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Audit => "audit",
             Self::Digest => "digest",
+            Self::Idempotency => "idempotency",
             Self::Mask => "mask",
             Self::Master => "master",
             Self::Token => "token",
@@ -463,8 +537,8 @@ fn encode(keys: &[NamedKey]) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
-/// `None` unless these are exactly the bytes that [`encode`] makes, with every name but perhaps `token`. A name from a later version is refused as well:
-/// a keyring that was sealed again without it would have lost a key.
+/// `None` unless these are exactly the bytes that [`encode`] makes, of a keyring of some edition. A name from a later
+/// edition is refused as well: a keyring that was sealed again without it would have lost a key.
 fn parse(bytes: &[u8]) -> Option<Vec<NamedKey>> {
     let mut rest = bytes;
     let mut keys: Vec<NamedKey> = Vec::new();
@@ -479,8 +553,9 @@ fn parse(bytes: &[u8]) -> Option<Vec<NamedKey>> {
         }
         keys.push(NamedKey { name, version, key });
     }
-    let is_there = |name| keys.iter().any(|named: &NamedKey| named.name == name);
-    Name::ALL.into_iter().all(|name| name == Name::Token || is_there(name)).then_some(keys)
+    let is_there = |name: &Name| keys.iter().any(|named| named.name == *name);
+    let edition = keys.iter().map(|named| named.name.since()).max()?;
+    Name::ALL.into_iter().filter(|name| name.since() <= edition).all(|name| is_there(&name)).then_some(keys)
 }
 
 #[cfg(test)]
@@ -517,7 +592,7 @@ mod tests {
             assert!(parse(&encode(&keys)).is_none());
         };
         check(&|keys| keys.clear());
-        for name in [Name::Audit, Name::Digest, Name::Mask, Name::Master] {
+        for name in Name::ALL.into_iter().filter(|name| *name != Name::Idempotency) {
             check(&|keys| keys.retain(|named| named.name != name));
         }
         check(&|keys| keys.swap(0, 1));
@@ -526,8 +601,7 @@ mod tests {
         check(&|keys| keys.push(named(Name::Master, 2)));
 
         let whole = encode(&keyring().keys);
-        let without_token = whole.len() - (1 + "token".len() + 4 + KeyId::LENGTH + Key::LENGTH);
-        for length in (0..whole.len()).filter(|length| *length != without_token) {
+        for length in 0..whole.len() {
             assert!(parse(&whole[..length]).is_none(), "{length}");
         }
         let mut longer = whole.to_vec();
@@ -546,11 +620,11 @@ mod tests {
         let identity = CollectionIdentity { application: "app-born", born: "born", id: "licences" };
         let mut keyring = keyring();
         let (_, old) = keyring.new_collection_key(&identity, 1).expect("the system draws");
-        keyring.keys.insert(4, named(Name::Master, 2));
+        keyring.keys.insert(5, named(Name::Master, 2));
         let keys = parse(&encode(&keyring.keys)).expect("a later version of a known name");
         let keyring = Keyring { keys, ..keyring };
         let (_, new) = keyring.new_collection_key(&identity, 1).expect("the system draws");
-        assert_eq!(record::key_id_of(&new), Ok(keyring.keys[4].key.id()));
+        assert_eq!(record::key_id_of(&new), Ok(keyring.keys[5].key.id()));
         assert!(keyring.open_collection_key(&identity, 1, &old).is_ok());
         assert!(keyring.open_collection_key(&identity, 1, &new).is_ok());
     }
@@ -562,7 +636,7 @@ mod tests {
         let place = Place::parse(strongroom_secrets::SecretType::Env, "API_KEY").expect("a name");
         let mut keyring = keyring();
         let mask = keyring.mask(&application, &collection, &place, &ValueId::from_random([1; 10]));
-        keyring.keys.insert(3, named(Name::Mask, 2));
+        keyring.keys.insert(4, named(Name::Mask, 2));
         assert!(keyring.is_mask_of(&application, &collection, &place, &mask));
         let newer = keyring.mask(&application, &collection, &place, &ValueId::from_random([1; 10]));
         assert_ne!(newer, mask);
@@ -570,22 +644,25 @@ mod tests {
     }
 
     #[test]
-    fn a_keyring_of_before_there_were_tokens_gets_their_key_and_keeps_all_others() {
-        let mut keyring = keyring();
-        keyring.keys.pop();
-        let old = encode(&keyring.keys);
-        let keys = parse(&old).expect("only `token` is missing");
-        let keyring = Keyring { keys, ..keyring };
-        assert!(keyring.lacks_token());
-        assert!(!keyring.is_token("q7h2m4k8x1c9", b"secret", &[0; 32]));
+    fn a_keyring_of_an_earlier_edition_gets_what_it_lacks_and_keeps_all_others() {
+        for edition in [1, 2] {
+            let mut keyring = keyring();
+            keyring.keys.retain(|named| named.name.since() <= edition);
+            let old = encode(&keyring.keys);
+            let keys = parse(&old).expect("whole for its time");
+            let keyring = Keyring { keys, ..keyring };
+            assert!(!keyring.is_complete());
+            assert!(!keyring.is_token("q7h2m4k8x1c9", b"secret", &[0; 32]));
 
-        let keyring = keyring.with_token().expect("the system draws");
-        assert!(!keyring.lacks_token());
-        let new = encode(&keyring.keys);
-        assert!(new.starts_with(&old));
-        let keyring = keyring.with_token().expect("nothing to draw");
-        assert_eq!(encode(&keyring.keys), new);
-        assert_eq!(parse(&new).expect("complete").len(), 5);
+            let mut keyring = keyring.completed().expect("the system draws");
+            assert!(keyring.is_complete());
+            let new = encode(&keyring.keys);
+            assert_eq!(parse(&new).expect("complete").len(), 6);
+            keyring = keyring.completed().expect("nothing to draw");
+            assert_eq!(encode(&keyring.keys), new);
+            keyring.keys.retain(|named| named.name.since() <= edition);
+            assert_eq!(encode(&keyring.keys), old);
+        }
     }
 
     #[test]
@@ -605,9 +682,9 @@ mod tests {
     fn a_grant_still_opens_when_master_has_a_successor() {
         let mut keyring = keyring();
         let old = keyring.seal_grant("q7h2m4k8x1c9", 1, b"list").expect("short");
-        keyring.keys.insert(4, named(Name::Master, 2));
+        keyring.keys.insert(5, named(Name::Master, 2));
         let new = keyring.seal_grant("q7h2m4k8x1c9", 2, b"list").expect("short");
-        assert_eq!(record::key_id_of(&new), Ok(keyring.keys[4].key.id()));
+        assert_eq!(record::key_id_of(&new), Ok(keyring.keys[5].key.id()));
         assert!(keyring.open_grant("q7h2m4k8x1c9", 1, &old).is_ok());
         assert!(keyring.open_grant("q7h2m4k8x1c9", 2, &new).is_ok());
     }
@@ -626,7 +703,7 @@ mod tests {
     fn a_keyring_never_prints() {
         let keyring = keyring();
         let shown = format!("{keyring:?}");
-        assert_eq!(shown.matches("***").count(), 5, "{shown}");
+        assert_eq!(shown.matches("***").count(), 6, "{shown}");
         for named in &keyring.keys {
             assert!(!shown.contains(&data_encoding::HEXLOWER.encode(named.key.expose())));
             assert!(!shown.contains(&format!("{:?}", named.key.expose())));

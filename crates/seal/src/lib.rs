@@ -4,7 +4,7 @@
 //! The keys, from the outside in:
 //!
 //! ```text
-//! slot key (key file)  wraps  root key  wraps  keyring: master, audit, mask, digest, token
+//! slot key (key file)  wraps  root key  wraps  keyring: master, audit, mask, digest, token, idempotency
 //!                                                 master  wraps  collection key
 //!                                                                  ├ face key      what may be shown
 //!                                                                  ├ contents key  the values
@@ -34,7 +34,7 @@ mod root;
 mod vectors;
 
 pub use collection::{CollectionIdentity, CollectionKey, ContentsKey, FaceKey};
-pub use keyring::{ApplicationIdentity, ContentsDigest, FaceDigest, Keyring};
+pub use keyring::{ApplicationIdentity, ContentsDigest, FaceDigest, Keyring, RequestMac};
 pub use keys::{KeyId, SlotKey};
 pub use manifest::{Manifest, ManifestKey};
 pub use random::RandomError;

@@ -114,6 +114,9 @@ fn check_records(name: &str, purpose: Purpose) -> Vec<RecordCase> {
     cases
 }
 
+/// The keyrings as they were sealed one after the other, each with one more name.
+const EDITIONS: [&str; 3] = ["keyring", "keyring-with-token", "keyring-with-idempotency"];
+
 fn keyring() -> Keyring {
     keyring_of("keyring")
 }
@@ -156,9 +159,7 @@ fn known_root_keys_open() {
 
 #[test]
 fn known_keyrings_open() {
-    let without_token = check_records("keyring", Purpose::Keyring);
-    let with_token = check_records("keyring-with-token", Purpose::Keyring);
-    for case in without_token.into_iter().chain(with_token) {
+    for case in EDITIONS.into_iter().flat_map(|file| check_records(file, Purpose::Keyring)) {
         let root = RootKey(case.key.key());
         let keyring =
             Keyring::open(&case.record.0, &root, &case.instance, case.version).expect("a known answer");
@@ -170,9 +171,8 @@ fn known_keyrings_open() {
 }
 
 #[test]
-fn a_known_keyring_of_before_there_were_tokens_lacks_their_key() {
-    assert!(keyring_of("keyring").lacks_token());
-    assert!(!keyring_of("keyring-with-token").lacks_token());
+fn of_the_known_keyrings_the_newest_alone_lacks_nothing() {
+    assert_eq!(EDITIONS.map(|file| keyring_of(file).is_complete()), [false, false, true]);
 }
 
 #[test]
@@ -257,6 +257,37 @@ fn known_token_verifiers_hold() {
         let secret = case.secret.as_bytes();
         assert_eq!(keyring.token_verifier(&case.id, secret)[..], case.verifier.0);
         assert!(keyring.is_token(&case.id, secret, &case.verifier.array()));
+    }
+}
+
+#[test]
+fn known_requests_are_made_again() {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        #[serde(rename = "key")]
+        _key: Bytes,
+        caller: String,
+        chosen: String,
+        method: String,
+        target: String,
+        if_match: Option<String>,
+        body: Bytes,
+        name: Bytes,
+        request: Bytes,
+        record: u64,
+        time: i64,
+        deed: Bytes,
+    }
+    let keyring = keyring_of("keyring-with-idempotency");
+    for case in read::<Case>("repeatable") {
+        let line = (case.method.as_str(), case.target.as_str());
+        let request =
+            keyring.request_mac(&case.caller, &case.chosen, line, case.if_match.as_deref(), &case.body.0);
+        assert_eq!(request.name[..], case.name.0);
+        assert_eq!(request.request[..], case.request.0);
+        assert_eq!(keyring.deed_mac(&request, case.record, case.time)[..], case.deed.0);
+        assert!(keyring.is_deed(&request, case.record, case.time, &case.deed.0));
     }
 }
 

@@ -86,7 +86,7 @@ def entries(keys):
                     for name, key in keys.items())
 
 
-token = fixed("token")
+token, idempotency = fixed("token"), fixed("idempotency")
 born = {"application": "application-born", "collection": "collection-born", "object": "licences"}
 
 line = f"strongroom-root-key 1 {key_id(slot).hex()} {base64.urlsafe_b64encode(slot).decode().rstrip('=')}\n"
@@ -97,6 +97,9 @@ write("keyring", "the keyring, sealed under the root key: version 1 of each name
       [record("strongroom keyring", root, key_id(root), fixed("salt 2"), entries(named), version=1)])
 write("keyring-with-token", "the same keyring as its next version, with version 1 of `token`",
       [record("strongroom keyring", root, key_id(root), fixed("salt 8"), entries({**named, "token": token}), version=2)])
+write("keyring-with-idempotency", "the same keyring as the version after that, with version 1 of `idempotency`",
+      [record("strongroom keyring", root, key_id(root), fixed("salt 10"),
+              entries(dict(sorted({**named, "token": token, "idempotency": idempotency}.items()))), version=3)])
 write("collection-key", "a collection's key, wrapped under master",
       [record("strongroom collection-key", named["master"], key_id(named["master"]), fixed("salt 3"), collection_key,
               version=1, **born)])
@@ -152,6 +155,23 @@ write("token-verifier", "what is stored of tokens, under the token key",
       [token_verifier("q7h2m4k8x1c9", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"),
        token_verifier("a1b2c3d4e5f6", "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"),
        token_verifier("q7h2m4k8x1c9", "")])
+
+
+def repeatable(caller, chosen, method, target, if_match, body, place, time):
+    name = mac(idempotency, "strongroom repeatable-name", caller.encode(), chosen.encode())
+    condition = [] if if_match is None else [if_match.encode()]
+    request = mac(idempotency, "strongroom repeatable-request", method.encode(), target.encode(), body, *condition)
+    deed = mac(idempotency, "strongroom repeatable-deed", name, request, u64(place), time.to_bytes(8, "big", signed=True))
+    return {"key": idempotency.hex(), "caller": caller, "chosen": chosen, "method": method, "target": target,
+            "if_match": if_match, "body": body.hex(), "name": name.hex(), "request": request.hex(), "record": place,
+            "time": time, "deed": deed.hex()}
+
+
+TARGET = "/v1/applications/routing/secrets"
+write("repeatable", "what is kept of requests that may be sent twice, under the idempotency key",
+      [repeatable("key:q7h2m4k8x1c9", "7f3c", "POST", TARGET, None, b'{"secrets":[]}', 41, 1_700_000_000_000_000),
+       repeatable("key:q7h2m4k8x1c9", "7f3c", "PATCH", TARGET + "/licences?x=1", '"7.2"', bytes(range(256)), 0, 0),
+       repeatable("uid:1000", "~!", "DELETE", TARGET + "/licences", "", b"", 2**63 - 1, -1)])
 
 
 def value_digest(application, value):

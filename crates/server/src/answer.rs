@@ -5,11 +5,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
-use strongroom_custody::Updated;
-use strongroom_secrets::{ApiKey, Token};
+use strongroom_secrets::{ApiKey, SecretsCollectionSummary, Token, VersionTag};
 use zeroize::Zeroizing;
 
 use crate::budget::Share;
+use crate::metrics;
 use crate::refusal::Refusal;
 
 /// The version that a write made. A validator would be wrong there: what is answered is not what was written.
@@ -34,21 +34,41 @@ impl Answer {
         Self { status: StatusCode::OK, headers: HeaderMap::new(), body: body.into() }
     }
 
+    /// JSON that is there already, and the same for everybody.
+    pub(crate) fn document(json: Bytes) -> Self {
+        Self { status: StatusCode::OK, headers: HeaderMap::new(), body: json }
+    }
+
+    /// Counts, which are not JSON.
+    pub(crate) fn metrics(text: String) -> Self {
+        let media_type = HeaderValue::from_static(metrics::MEDIA_TYPE);
+        Self::document(text.into()).with(header::CONTENT_TYPE, media_type)
+    }
+
     /// Nothing more to say.
     pub(crate) fn nothing() -> Self {
         Self { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
     /// The summary of a collection that was written, and the version that this made.
-    pub(crate) fn written(updated: &Updated) -> Self {
-        Self::json(&updated.summary).with(VERSION, number(updated.version))
+    pub(crate) fn written(summary: &SecretsCollectionSummary, version: u64) -> Self {
+        Self::json(summary).with(VERSION, number(version))
     }
 
     /// Something that has a version, to be named in a later `If-Match`.
-    pub(crate) fn at_version(shown: &impl Serialize, version: u64) -> Self {
-        let tag =
-            HeaderValue::try_from(format!("\"{version}\"")).expect("digits and quotes are visible ASCII");
+    pub(crate) fn at_version(shown: &impl Serialize, tag: VersionTag) -> Self {
+        let tag = HeaderValue::try_from(format!("\"{tag}\"")).expect("digits and quotes are visible ASCII");
         Self::json(shown).with(header::ETAG, tag)
+    }
+
+    /// Nothing but the version, for whoever has that already.
+    pub(crate) fn unless(self, has_already: impl FnOnce(&HeaderValue) -> bool) -> Self {
+        match self.headers.get(header::ETAG) {
+            Some(tag) if has_already(tag) => {
+                Self { status: StatusCode::NOT_MODIFIED, body: Bytes::new(), ..self }
+            }
+            _ => self,
+        }
     }
 
     /// JSON with plaintext in it, wiped once it is sent.

@@ -43,6 +43,10 @@ impl From<Application> for Shown {
     }
 }
 
+pub(crate) fn shown(application: Application) -> Answer {
+    Answer::json(&Shown::from(application))
+}
+
 /// `POST /v1/applications`
 pub(crate) async fn create(ask: Ask<Everywhere<Manage>>) -> Answered {
     if !ask.may_make_applications() {
@@ -55,7 +59,7 @@ pub(crate) async fn create(ask: Ask<Everywhere<Manage>>) -> Answered {
     let id = ApplicationId::parse(&id).map_err(RequestError::from)?;
     let new = NewApplication { name, description: description.unwrap_or_default() };
     let application = ask.custodian.create_application(&ask.proof, &id, new, ask.now).await?;
-    Ok(Answer::json(&Shown::from(application)))
+    Ok(shown(application))
 }
 
 /// `GET /v1/applications`: a bare array, unless pages are asked for.
@@ -74,7 +78,7 @@ pub(crate) async fn list(ask: Ask<Everywhere<List>>) -> Answered {
 /// `GET /v1/applications/{app}`
 pub(crate) async fn show(ask: Ask<Access<List>>) -> Answered {
     let application = ask.custodian.get_application(&ask.proof).await?;
-    Ok(Answer::json(&Shown::from(application)))
+    Ok(shown(application))
 }
 
 /// `PUT /v1/applications/{app}`: clients send the whole object back; its name and description are taken.
@@ -85,7 +89,7 @@ pub(crate) async fn update(ask: Ask<Access<Manage>>) -> Answered {
     }
     let update = ApplicationUpdate { name, description };
     let application = ask.custodian.update_application(&ask.proof, update, ask.now).await?;
-    Ok(Answer::json(&Shown::from(application)))
+    Ok(shown(application))
 }
 
 /// `DELETE /v1/applications/{app}`
@@ -98,7 +102,7 @@ pub(crate) async fn delete(ask: Ask<Access<Manage>>) -> Answered {
 /// `POST /v1/applications/{app}/restore`
 pub(crate) async fn restore(ask: Ask<Access<Manage>>) -> Answered {
     let application = ask.custodian.restore_application(&ask.proof, ask.now).await?;
-    Ok(Answer::json(&Shown::from(application)))
+    Ok(shown(application))
 }
 
 /// What a client says of an application. Everything else that it sends is its own business.

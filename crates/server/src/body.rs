@@ -1,5 +1,7 @@
-//! A request's body: bounded, counted as it arrives, and kept in a buffer that is wiped. What it says is for
+//! A request's body: bounded, counted as it arrives, and kept in memory that is wiped. What it says is for
 //! `strongroom_secrets` to read; here it is bytes.
+
+use std::collections::VecDeque;
 
 use axum::body::Body as Stream;
 use axum::http::{HeaderMap, header};
@@ -9,9 +11,12 @@ use serde::de::DeserializeOwned;
 use strongroom_secrets::{Document, JsonError};
 use zeroize::Zeroizing;
 
-use crate::budget::Share;
+use crate::budget::{Share, Spent};
 use crate::listen::Cut;
 use crate::refusal::Refusal;
+
+/// The largest piece of memory that a body is in while it comes: it has at most so much more than what was received.
+const PIECE: usize = 256 * 1024;
 
 /// A body that was read to its end.
 pub(crate) struct Body {
@@ -32,7 +37,7 @@ impl Body {
         headers: &HeaderMap,
         mut stream: Stream,
         limit: u64,
-        mut share: Share,
+        share: Share,
     ) -> Result<Self, Refusal> {
         if stream.is_end_stream() {
             return Ok(Self::none(share));
@@ -44,20 +49,24 @@ impl Body {
         if announced.is_some_and(|bytes| bytes > limit) {
             return Err(Refusal::too_large(limit));
         }
-        let mut bytes = Zeroizing::new(Vec::new());
+        let mut received = Received::nothing(share);
         while let Some(frame) = stream.frame().await {
             let frame = frame.map_err(ended_early)?;
             let Ok(data) = frame.into_data() else { continue };
-            if (bytes.len() + data.len()) as u64 > limit {
+            if (received.length + data.len()) as u64 > limit {
                 return Err(Refusal::too_large(limit));
             }
-            share.grow(data.len() as u64)?;
-            append(&mut bytes, &data);
+            received.append(&data)?;
         }
-        if announced.is_some_and(|announced| announced != bytes.len() as u64) {
+        if announced.is_some_and(|announced| announced != received.length as u64) {
             return Err(Refusal::invalid("the body has another length than its Content-Length says"));
         }
-        Ok(Self { bytes, _share: share })
+        Ok(received.join())
+    }
+
+    /// As it was sent.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The body as JSON.
@@ -84,15 +93,63 @@ fn ended_early(error: axum::Error) -> Refusal {
     }
 }
 
-/// Appends to a buffer, which moves to a larger one where it must and leaves nothing behind.
-fn append(bytes: &mut Zeroizing<Vec<u8>>, data: &[u8]) {
-    let length = bytes.len() + data.len();
-    if length > bytes.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(length.max(bytes.capacity() * 2)));
-        larger.extend_from_slice(bytes);
-        *bytes = larger;
+/// What has come of a body: pieces in their order, so that what is there need not move when more comes. All memory that it
+/// takes is counted, not only what is used of it.
+struct Received {
+    pieces: VecDeque<Zeroizing<Vec<u8>>>,
+    length: usize,
+    share: Share,
+}
+
+impl Received {
+    fn nothing(share: Share) -> Self {
+        Self { pieces: VecDeque::new(), length: 0, share }
     }
-    bytes.extend_from_slice(data);
+
+    fn append(&mut self, mut data: &[u8]) -> Result<(), Spent> {
+        while !data.is_empty() {
+            let mut last = self.pieces.pop_back().unwrap_or_default();
+            if last.len() == PIECE {
+                self.pieces.push_back(std::mem::take(&mut last));
+            }
+            let (now, later) = data.split_at(data.len().min(PIECE - last.len()));
+            self.make_room(&mut last, now.len())?;
+            last.extend_from_slice(now);
+            self.length += now.len();
+            self.pieces.push_back(last);
+            data = later;
+        }
+        Ok(())
+    }
+
+    /// Moves a piece to a larger one where it must, and leaves nothing behind.
+    fn make_room(&mut self, piece: &mut Zeroizing<Vec<u8>>, more: usize) -> Result<(), Spent> {
+        let length = piece.len() + more;
+        if length > piece.capacity() {
+            let capacity = length.max(2 * piece.capacity()).min(PIECE);
+            self.share.grow((capacity - piece.capacity()) as u64)?;
+            let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
+            larger.extend_from_slice(piece);
+            *piece = larger;
+        }
+        Ok(())
+    }
+
+    /// All of it in one piece. Each of the others goes as soon as it was copied, so that there is never twice as much.
+    fn join(mut self) -> Body {
+        let bytes = match self.pieces.pop_front() {
+            Some(only) if self.pieces.is_empty() => only,
+            first => {
+                let mut bytes = Zeroizing::new(Vec::with_capacity(self.length));
+                for piece in first.into_iter().chain(self.pieces) {
+                    bytes.extend_from_slice(&piece);
+                }
+                bytes
+            }
+        };
+        self.share.note(bytes.capacity() as u64);
+        Body { bytes, _share: self.share }
+    }
 }
 
 fn announced(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
@@ -120,7 +177,10 @@ fn is_json_type(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::budget::Budget;
 
     #[test]
     fn a_body_is_json_in_utf_8() {
@@ -146,12 +206,38 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_buffer_that_grows_keeps_what_it_has() {
-        let mut bytes = Zeroizing::new(Vec::new());
-        for _ in 0..100 {
-            append(&mut bytes, b"0123456789");
+    /// Receives pieces of some length until there are `length` bytes.
+    fn receive(budget: &Budget, length: usize, step: usize) -> Result<Received, Spent> {
+        let mut received = Received::nothing(budget.share_from(None));
+        let all: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        for data in all.chunks(step) {
+            received.append(data)?;
+            let memory: usize = received.pieces.iter().map(|piece| piece.capacity()).sum();
+            assert_eq!(budget.taken(), memory as u64, "what is in memory is counted");
+            assert!(memory <= received.length + PIECE, "{memory} for {}", received.length);
+            assert!(memory <= 2 * received.length, "{memory} for {}", received.length);
         }
-        assert_eq!(*bytes, b"0123456789".repeat(100));
+        Ok(received)
+    }
+
+    #[test]
+    fn all_memory_of_a_body_is_counted_and_there_is_hardly_more_of_it_than_was_received() {
+        for (length, step) in [(1, 1), (1000, 1), (PIECE, 7), (PIECE + 1, 16_384), (3_000_000, 100_000)] {
+            let budget = Budget::new(4_000_000, Duration::ZERO);
+            let body = receive(&budget, length, step).expect("there is room").join();
+            assert!(body.bytes().iter().enumerate().all(|(at, byte)| usize::from(*byte) == at % 251));
+            assert_eq!((body.bytes().len(), budget.taken()), (length, body.bytes.capacity() as u64));
+            assert!(budget.taken() <= 2 * length as u64);
+            drop(body);
+            assert_eq!(budget.taken(), 0);
+        }
+    }
+
+    #[test]
+    fn a_body_beyond_the_room_gives_back_all() {
+        let budget = Budget::new(4 * PIECE as u64, Duration::ZERO);
+        assert!(receive(&budget, 4 * PIECE, 16_384).is_ok());
+        assert!(receive(&budget, 4 * PIECE + 1, 16_384).is_err());
+        assert_eq!(budget.taken(), 0);
     }
 }

@@ -7,15 +7,21 @@ use strongroom_secrets::{Timestamp, Token};
 
 use crate::refusal::Refusal;
 
-/// The caller of a request. The key is taken out of the head: nothing after this needs it.
+/// The token that a request presents; nothing is proven by that.
+pub(crate) fn presented(headers: &HeaderMap) -> Option<Token> {
+    token(headers)
+}
+
+/// The caller of a request, and the key, which is taken out of the head.
 pub(crate) async fn authenticate(
     headers: &mut HeaderMap,
     custodian: &Custodian,
     now: Timestamp,
-) -> Result<Caller, Refusal> {
+) -> Result<(Caller, Token), Refusal> {
     let token = token(headers).ok_or_else(Refusal::unauthenticated);
     headers.remove(header::AUTHORIZATION);
-    Ok(custodian.authenticate(&token?, now).await?)
+    let token = token?;
+    Ok((custodian.authenticate(&token, now).await?, token))
 }
 
 /// `Authorization: Bearer` and a key, once. Two of them could each be read by somebody else.

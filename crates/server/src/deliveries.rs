@@ -7,6 +7,7 @@ use strongroom_secrets::{DeliveryRequest, End, Purpose};
 
 use crate::answer::{Answer, Answered};
 use crate::door::Ask;
+use crate::metrics;
 use crate::proof::Release;
 
 /// How often the values are in memory on their way: sealed, opened and as JSON. Escapes can make JSON longer; then the room
@@ -16,24 +17,25 @@ const COPIES: u64 = 3;
 /// `POST …/secrets/{id}/deliveries`
 pub(crate) async fn release(ask: Ask<Release>) -> Answered {
     let DeliveryRequest { version, purpose, run } = DeliveryRequest::read(&ask.body.document_if_any()?)?;
-    let mut room = ask.room();
-    let Ask { proof: Release { deliver, reveal, id }, custodian, now, .. } = ask;
+    let (mut room, clock, desk) = (ask.room(), ask.clock(), ask.desk());
+    let Ask { proof: Release { deliver, reveal, id }, custodian, .. } = ask;
     // The room is taken before anything is opened or recorded: what is recorded must leave.
-    let delivered = match purpose {
+    let (delivered, what_for) = match purpose {
         Purpose::Plan => return Ok(Answer::json(&custodian.outline(&deliver?, &id, version).await?)),
         Purpose::Run => {
             let access = deliver?;
             let prepared = custodian.prepare(&access, &id, version).await?;
-            room.reserve(COPIES * prepared.bytes())?;
-            custodian.release(prepared, run, now).await?
+            room.reserve(COPIES * prepared.bytes()).await?;
+            (custodian.release(prepared, run, clock()).await?, metrics::Delivered::Run)
         }
         Purpose::Reveal => {
             let access = reveal?;
             let prepared = custodian.prepare(&access, &id, version).await?;
-            room.reserve(COPIES * prepared.bytes())?;
-            custodian.release(prepared, run, now).await?
+            room.reserve(COPIES * prepared.bytes()).await?;
+            (custodian.release(prepared, run, clock()).await?, metrics::Delivered::Reveal)
         }
     };
+    desk.metrics.count_delivery(what_for);
     Ok(Answer::plaintext(delivered.to_plain_json(), room))
 }
 

@@ -1,25 +1,32 @@
 //! The door that every route has: who is calling, what they may do, what the request's head says, and only then its body;
 //! in this order, and all of it before a handler runs. A handler is given an [`Ask`] and decides nothing of this again.
 
-use std::future::Future;
+use std::future::{Future, ready};
+use std::pin::pin;
 use std::sync::Arc;
 
+use axum::body::Body as Stream;
 use axum::extract::Request;
+use axum::http::Method;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::{IntoResponse, Response};
-use strongroom_custody::Custodian;
-use strongroom_secrets::{Limits, Timestamp};
+use strongroom_custody::{Caller, Custodian, Repeatable};
+use strongroom_secrets::{Limits, Timestamp, Token, VersionTag};
+use tokio::select;
+use tokio::time::sleep_until;
 
+use crate::admission::{Place, Visit};
 use crate::answer::Answered;
 use crate::body::Body;
 use crate::budget::Share;
 use crate::caller::authenticate;
 use crate::envelope::{AskedBy, RequestId};
-use crate::listen::PeerAddress;
+use crate::head::{self, Conditions, changes};
 use crate::options::Desk;
 use crate::proof::{Needed, Path, Proof};
 use crate::refusal::Refusal;
+use crate::repeated::Earlier;
+use crate::source::Source;
 use crate::url::{self, Query};
 
 /// What a handler is given: everything that is settled before it runs.
@@ -29,14 +36,27 @@ pub(crate) struct Ask<P> {
     pub(crate) custodian: Arc<Custodian>,
     pub(crate) query: Query,
     /// Only from this version, where the client named one.
-    pub(crate) if_match: Option<u64>,
+    pub(crate) if_match: Option<VersionTag>,
     pub(crate) body: Body,
     pub(crate) limits: Limits,
     pub(crate) now: Timestamp,
     desk: Arc<Desk>,
     pattern: &'static str,
     path: String,
+    source: Source,
+    /// Until the handler is done, whether or not its client still waits.
+    _place: Arc<Place>,
 }
+
+/// One route, as the URL table says it.
+pub(crate) struct Route<P, H> {
+    pub(crate) pattern: &'static str,
+    pub(crate) handler: H,
+    /// How word of a change is left with its proof; none where a change cannot be sent twice.
+    pub(crate) once: Option<Once<P>>,
+}
+
+pub(crate) type Once<P> = fn(P, Repeatable) -> P;
 
 impl<P> Ask<P> {
     /// What stands in the path at `{name}`.
@@ -53,19 +73,23 @@ impl<P> Ask<P> {
         (self.desk.options.random)()
     }
 
+    /// What time it is, for whoever waited since.
+    pub(crate) fn clock(&self) -> fn() -> Timestamp {
+        self.desk.options.clock
+    }
+
+    pub(crate) fn desk(&self) -> Arc<Desk> {
+        Arc::clone(&self.desk)
+    }
+
     /// Room for an answer with plaintext, of which nothing is taken yet.
     pub(crate) fn room(&self) -> Share {
-        self.desk.budget.share()
+        self.desk.budget.share_of(self.source.block())
     }
 }
 
 /// Lets a request in, and lets its handler answer.
-pub(crate) async fn enter<P, H, F>(
-    desk: Arc<Desk>,
-    pattern: &'static str,
-    handler: H,
-    request: Request,
-) -> Response
+pub(crate) async fn enter<P, H, F>(desk: Arc<Desk>, route: Route<P, H>, request: Request) -> Response
 where
     P: Proof,
     H: Fn(Ask<P>) -> F,
@@ -73,7 +97,7 @@ where
 {
     let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
     let mut asked_by = None;
-    let answered = answer(desk, pattern, handler, request, &id, &mut asked_by).await;
+    let answered = answer(desk, route, request, &id, &mut asked_by).await;
     let mut response = answered.map_or_else(|refusal| refusal.answer(&id), IntoResponse::into_response);
     if let Some(asked_by) = asked_by {
         response.extensions_mut().insert(asked_by);
@@ -83,8 +107,7 @@ where
 
 async fn answer<P, H, F>(
     desk: Arc<Desk>,
-    pattern: &'static str,
-    handler: H,
+    route: Route<P, H>,
     request: Request,
     id: &RequestId,
     asked_by: &mut Option<AskedBy>,
@@ -94,40 +117,119 @@ where
     H: Fn(Ask<P>) -> F,
     F: Future<Output = Answered> + Send + 'static,
 {
-    let now = (desk.options.clock)();
     let (mut parts, stream) = request.into_parts();
-    let caller = match P::NEEDED {
-        Needed::Nothing => None,
+    let visit = parts.extensions.remove::<Visit>().expect("every route lies behind the admission");
+    let source = visit.source;
+    let (caller, token, visit) = match P::NEEDED {
+        Needed::Nothing => (None, None, visit),
         Needed::AnyKey | Needed::Action(_) | Needed::Either(..) => {
-            let caller = authenticate(&mut parts.headers, &desk.custodian, now).await?;
-            *asked_by = caller.key_id().cloned().map(AskedBy);
-            Some(caller.at_request(&source(&parts), id.as_str()))
+            let (caller, token, visit) = identify(&desk, &mut parts, visit, asked_by).await?;
+            (Some(caller.at_request(&source.to_string(), id.as_str())), Some(token), visit)
         }
     };
-    let proof = P::prove(caller, &Path { pattern, path: parts.uri.path() })?;
+    let proof = P::prove(caller.clone(), &Path { pattern: route.pattern, path: parts.uri.path() })?;
     let query = Query::parse(parts.uri.query().unwrap_or_default())?;
-    let changes = !matches!(parts.method, Method::GET | Method::HEAD);
-    let if_match = if changes { conditions(&parts.headers, P::HAS_VERSION)? } else { None };
-    let body = match parts.method {
-        Method::POST | Method::PUT | Method::PATCH => {
-            Body::read(&parts.headers, stream, desk.limits.body(), desk.budget.share()).await?
+    let conditions = Conditions::read(&parts, P::HAS_VERSION, route.once.is_some())?;
+    let (body, visit) = read_body(&desk, &parts, stream, visit, token).await?;
+    // A body takes its time, and a key may end meanwhile.
+    let now = (desk.options.clock)();
+    let (proof, earlier) = match (route.once, caller, conditions.key) {
+        (Some(once), Some(caller), Some(key)) => {
+            let earlier = Earlier::of(&desk.custodian, caller, &key, &parts, &body);
+            if let Some(answer) = earlier.answer(now).await? {
+                return Ok(answer);
+            }
+            (once(proof, earlier.repeatable.clone()), Some(earlier))
         }
-        _ => Body::none(desk.budget.share()),
+        _ => (proof, None),
     };
-    let answer = handler(Ask {
+    let answer = (route.handler)(Ask {
         proof,
         custodian: Arc::clone(&desk.custodian),
         query,
-        if_match,
+        if_match: conditions.if_match,
         body,
         limits: desk.limits,
-        // A body takes its time, and a key may end meanwhile.
-        now: (desk.options.clock)(),
-        pattern,
+        now,
+        pattern: route.pattern,
         path: parts.uri.path().to_owned(),
         desk,
+        source,
+        _place: visit.place,
     });
-    if changes { to_its_end(answer).await } else { answer.await }
+    if !changes(&parts.method) {
+        return Ok(answer.await?.unless(|tag| head::has_already(&parts.headers, tag)));
+    }
+    to_its_end(async move {
+        match (answer.await, earlier) {
+            (Err(refusal), Some(earlier)) => earlier.or_refuse(refusal, now).await,
+            (answered, _) => answered,
+        }
+    })
+    .await
+}
+
+/// Who asks. From here on they are worked on among those whose key is proven; who is not is told so after a fixed time,
+/// whatever was wrong, so that nobody learns by the clock whether there is such a key.
+async fn identify(
+    desk: &Desk,
+    parts: &mut Parts,
+    visit: Visit,
+    asked_by: &mut Option<AskedBy>,
+) -> Result<(Caller, Token, Visit), Refusal> {
+    let now = (desk.options.clock)();
+    match authenticate(&mut parts.headers, &desk.custodian, now).await {
+        Ok((caller, token)) => {
+            *asked_by = Some(AskedBy(token.id().clone()));
+            let visit = desk.admission.prove(visit, &token)?;
+            Ok((caller, token, visit))
+        }
+        Err(refusal) => {
+            let told = visit.begun + desk.options.refusal;
+            // It is nobody's turn that waits for the time to pass.
+            drop(visit);
+            if refusal.is_of_the_key() {
+                sleep_until(told).await;
+            }
+            Err(refusal)
+        }
+    }
+}
+
+/// The body. Where it is not there at once, nobody is kept from work while it comes, and the key is looked at once more.
+async fn read_body(
+    desk: &Desk,
+    parts: &Parts,
+    stream: Stream,
+    visit: Visit,
+    token: Option<Token>,
+) -> Result<(Body, Visit), Refusal> {
+    let mut reading = pin!(receive(desk, parts, stream, visit.source));
+    let at_once = select! {
+        biased;
+        body = &mut reading => Some(body?),
+        () = ready(()) => None,
+    };
+    match (at_once, token) {
+        (Some(body), _) => Ok((body, visit)),
+        // Strangers are asked for nothing with a body.
+        (None, None) => Ok((reading.await?, visit)),
+        (None, Some(token)) => {
+            let (body, visit) = desk.admission.while_it_sends(visit, token.id(), reading).await?;
+            desk.custodian.authenticate(&token, (desk.options.clock)()).await?;
+            Ok((body, visit))
+        }
+    }
+}
+
+async fn receive(desk: &Desk, parts: &Parts, stream: Stream, source: Source) -> Result<Body, Refusal> {
+    let share = desk.budget.share_from(source.block());
+    match parts.method {
+        Method::POST | Method::PUT | Method::PATCH => {
+            Body::read(&parts.headers, stream, desk.limits.body(), share).await
+        }
+        _ => Ok(Body::none(share)),
+    }
 }
 
 /// A change is not left half way because its client has gone; a read is.
@@ -136,39 +238,10 @@ async fn to_its_end(answer: impl Future<Output = Answered> + Send + 'static) -> 
     tokio::spawn(answer).await.unwrap_or_else(|_| Err(Refusal::panicked()))
 }
 
-fn source(parts: &Parts) -> String {
-    parts.extensions.get::<PeerAddress>().map_or_else(|| "unknown".to_owned(), |peer| peer.0.to_string())
-}
-
-/// Under what condition a change is asked for. One that we would not keep is refused, not ignored.
-fn conditions(headers: &HeaderMap, has_version: bool) -> Result<Option<u64>, Refusal> {
-    const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-    if headers.contains_key(IDEMPOTENCY_KEY) {
-        return Err(Refusal::invalid("Idempotency-Key is not taken here (yet); leave it out"));
-    }
-    let mut given = headers.get_all(header::IF_MATCH).iter();
-    let only = match (given.next(), given.next()) {
-        (None, _) => return Ok(None),
-        (Some(only), None) => only.to_str().unwrap_or_default(),
-        (Some(_), Some(_)) => "",
-    };
-    if only == "*" {
-        return Ok(None);
-    }
-    let version = only.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(url::number);
-    match version {
-        Some(_) if !has_version => Err(Refusal::invalid("If-Match can name no version here; leave it out")),
-        Some(version) => Ok(Some(version)),
-        None => Err(Refusal::invalid("If-Match is one version in quotes, as an ETag says it, or *")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
     use std::task::Poll;
-
-    use axum::http::HeaderValue;
 
     use super::*;
 
@@ -197,26 +270,5 @@ mod tests {
     fn a_panic_in_a_change_is_an_internal_error() {
         let refusal = block_on(to_its_end(async { panic!("hunter2") })).expect_err("a panic");
         assert_eq!((refusal.status().as_u16(), refusal.sentence()), (500, "internal error"));
-    }
-
-    #[test]
-    fn a_condition_is_one_version_or_any() {
-        let check = |given: &[&'static str], expected: Option<Option<u64>>| {
-            let mut headers = HeaderMap::new();
-            for value in given {
-                headers.append(header::IF_MATCH, HeaderValue::from_static(value));
-            }
-            assert_eq!(conditions(&headers, true).ok(), expected, "{given:?}");
-            // Where nothing has a version, one would be ignored: it is refused.
-            let without = expected.filter(Option::is_none);
-            assert_eq!(conditions(&headers, false).ok(), without, "{given:?}");
-        };
-        check(&[], Some(None));
-        check(&["*"], Some(None));
-        check(&["\"3\""], Some(Some(3)));
-        for bad in ["3", "\"3", "W/\"3\"", "\"3\", \"4\"", "\"\"", "\"03\"", "\"3.1\"", "\"x\"", "", "**"] {
-            check(&[bad], None);
-        }
-        check(&["\"3\"", "\"3\""], None);
     }
 }

@@ -1,5 +1,5 @@
-//! What every request passes first and every answer last: its random name, the check of its path, the headers that all
-//! answers carry, one line in the log, and a net for panics. It knows no route and reads no body.
+//! What every request passes first and every answer last: its random name, the headers that all answers carry, one
+//! line in the log, and a net for panics. It knows no route and reads no body.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,9 +15,11 @@ use axum::response::Response;
 use data_encoding::HEXLOWER;
 use strongroom_secrets::ApiKeyId;
 
+use crate::listen::PeerAddress;
+use crate::metrics::{Done, OTHER};
 use crate::options::Desk;
-use crate::refusal::Refusal;
-use crate::url;
+use crate::refusal::{Refusal, RefusedAs};
+use crate::source::Source;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("strongroom-request-id");
 
@@ -42,24 +44,37 @@ pub(crate) struct AskedBy(pub(crate) ApiKeyId);
 /// Takes a request to its route and its answer back.
 pub(crate) async fn wrap(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
+    let peer = request.extensions().get::<PeerAddress>().copied();
+    if let Some(connections) = request.extensions().get() {
+        desk.metrics.follow(connections);
+    }
     let id = RequestId::from_random((desk.options.random)());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(id.clone());
-    let response = match url::check_path(request.uri().path()) {
-        Ok(()) => {
-            unless_it_panics(next.run(request)).await.unwrap_or_else(|| Refusal::panicked().answer(&id))
-        }
-        Err(refusal) => refusal.answer(&id),
-    };
-    let response = stamp(response, &id);
+    let response = unless_it_panics(next.run(request)).await;
+    let response = stamp(response.unwrap_or_else(|| Refusal::panicked().answer(&id)), &id);
+    let (extensions, status, took) = (response.extensions(), response.status(), begun.elapsed());
+    let (method, route) = (name(&method), route.as_ref().map(MatchedPath::as_str));
+    let key = extensions.get::<AskedBy>();
+    desk.metrics.count(&Done {
+        route,
+        method,
+        status,
+        refused: extensions.get::<RefusedAs>().map(|refused| refused.0),
+        has_key: key.is_some(),
+        took,
+    });
+    // Without an address of its own where it was refused before anybody asked for one.
+    let source = extensions.get().copied().or(peer.map(|peer| Source::Peer(peer.0)));
     tracing::info!(
-        method = name(&method),
-        route = route.as_ref().map_or("-", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+        method,
+        route = route.unwrap_or("-"),
+        status = status.as_u16(),
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         request_id = id.as_str(),
-        key = response.extensions().get::<AskedBy>().map_or("-", |asked| asked.0.as_str()),
+        source = %source.unwrap_or(Source::Unknown),
+        key = key.map_or("-", |asked| asked.0.as_str()),
         "request"
     );
     response
@@ -78,7 +93,7 @@ async fn unless_it_panics(answer: impl Future<Output = Response>) -> Option<Resp
 
 fn stamp(mut response: Response, id: &RequestId) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(
@@ -99,7 +114,7 @@ fn name(method: &Method) -> &str {
         Method::DELETE,
         Method::OPTIONS,
     ];
-    if known.contains(method) { method.as_str() } else { "other" }
+    if known.contains(method) { method.as_str() } else { OTHER }
 }
 
 #[cfg(test)]

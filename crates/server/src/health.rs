@@ -21,6 +21,6 @@ pub(crate) async fn is_alive(_: Ask<Nobody>) -> Answered {
 
 /// `GET /readyz`: the database answers, and takes what is written.
 pub(crate) async fn is_ready(ask: Ask<Nobody>) -> Answered {
-    ask.custodian.ready().await.map_err(Refusal::not_ready)?;
+    ask.custodian.ready(ask.now).await.map_err(Refusal::not_ready)?;
     Ok(Answer::json(&Health { status: "ready" }))
 }

@@ -16,7 +16,7 @@ pub(crate) async fn create(ask: Ask<Everywhere<Manage>>) -> Answered {
     let new = NewKey::read(&ask.body.document()?)?;
     // A token that is made must leave: room for it is taken first.
     let mut room = ask.room();
-    room.reserve(ANSWER)?;
+    room.reserve(ANSWER).await?;
     let (key, token) = ask.custodian.create_key(&ask.proof, new, ask.now).await?;
     Ok(Answer::token(&key, &token, room))
 }

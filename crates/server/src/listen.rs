@@ -6,6 +6,7 @@ mod exchanges;
 mod lent;
 mod seldom;
 mod sending;
+mod sips;
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use tokio::net::TcpListener;
+use ipnet::IpNet;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::select;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -28,9 +30,12 @@ use seldom::Seldom;
 
 /// What is not worth more than one line of the log in this time, however often it happens.
 const SELDOM: Duration = Duration::from_secs(60);
+/// How many connections may wait to be accepted. Of more that come at once some would be tried again by their clients only
+/// after a second or three.
+const BACKLOG: u32 = 1024;
 /// How long the loop waits after the system refused it a connection, mostly for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
-/// For a refusal to leave when the patience with a stop is over.
+/// For a last word to leave when patience is over.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Who sends a request, as this machine sees it: the other end of the connection, a proxy if there is one. Every request
@@ -41,8 +46,11 @@ pub struct PeerAddress(pub SocketAddr);
 /// How much patience there is with connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many connections there may be at once. One more is closed when it is accepted.
+    /// How many connections there may be at once, and a quarter as many from one address block while more than half are
+    /// taken. One more is closed when it is accepted.
     pub connections: usize,
+    /// Whose connections are those of many clients, and count for no address block.
+    pub trusted_proxies: &'static [IpNet],
     /// For a TLS handshake.
     pub handshake: Duration,
     /// For the first request of a connection to arrive, and over HTTP/1 for the head of every other one too. That counts
@@ -52,8 +60,12 @@ pub struct Limits {
     pub body: Duration,
     /// For what nobody wants of a body to arrive before it is answered all the same: its client may read only then.
     pub rest: Duration,
+    /// How many such rests are thrown away at once. One more is not waited for, and its connection closed.
+    pub rests: usize,
     /// For a peer to take the next piece of an answer, however long the whole takes.
     pub answer: Duration,
+    /// How many bytes of an answer a peer must take in a second, on an average that counts from [`Limits::answer`] on.
+    pub answer_rate: u32,
     /// How long a connection over HTTP/2 is kept after its last answer has left.
     pub quiet: Duration,
     /// For requests to finish after a stop was requested.
@@ -64,11 +76,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            trusted_proxies: &[],
             handshake: Duration::from_secs(5),
             header: Duration::from_secs(5),
             body: Duration::from_secs(30),
             rest: Duration::from_secs(5),
+            rests: 64,
             answer: Duration::from_secs(30),
+            answer_rate: 32 * 1024,
             quiet: Duration::from_secs(120),
             stop: Duration::from_secs(10),
         }
@@ -127,7 +142,7 @@ impl Listener {
             io::ErrorKind::PermissionDenied => BindError::Forbidden { address },
             _ => BindError::Io { address, source },
         };
-        let socket = TcpListener::bind(address).await.map_err(refused)?;
+        let socket = listen(address).map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
         Ok(Self { socket, address })
     }
@@ -159,7 +174,6 @@ impl Listener {
             let accepted = select! {
                 biased;
                 () = stop.requested() => return,
-                // Before the next one is counted.
                 Some(ended) = connections.join_next() => {
                     note_panic(ended);
                     continue;
@@ -167,19 +181,21 @@ impl Listener {
                 accepted = self.socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) if connections.len() >= door.limits().connections => {
+                Ok((stream, peer)) => {
+                    if let Some(place) = door.place_for(peer) {
+                        connections.spawn(Arc::clone(door).admit(stream, peer, place));
+                        continue;
+                    }
                     drop(stream);
+                    door.connections().refuse();
                     if let Some(times) = full.count(Instant::now()) {
                         let limit = door.limits().connections;
                         tracing::warn!(
                             times,
                             limit,
-                            "connections were closed: there are as many as there may be"
+                            "connections were closed: there are as many as there may be, or as one address block may have"
                         );
                     }
-                }
-                Ok((stream, peer)) => {
-                    connections.spawn(Arc::clone(door).admit(stream, peer));
                 }
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => {
@@ -192,6 +208,14 @@ impl Listener {
             }
         }
     }
+}
+
+/// As the library does it, but for how many may wait.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Whether an accept failed because the peer had gone again, so that the next one is worth a try at once.

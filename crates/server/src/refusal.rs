@@ -10,15 +10,21 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use strongroom_custody::{
     Absent, ApplicationError, AuthenticateError, CommitError, CreateError, Denied, EndError, Fault, KeyError,
-    ReadError, StoreError, UpdateError,
+    ReadError, RepeatError, StoreError, UpdateError,
 };
 use strongroom_secrets::{IdError, JsonError, Problem, RequestError};
 
 use crate::budget::Spent;
 use crate::envelope::RequestId;
+use crate::head;
+use crate::rates::TooOften;
 
 type Sentence = Cow<'static, str>;
 type Cause = Box<dyn Error + Send + Sync>;
+
+/// Noted with an answer for the counts: the word of its refusal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RefusedAs(pub(crate) &'static str);
 
 /// A request that is refused.
 #[derive(Debug)]
@@ -26,8 +32,10 @@ pub(crate) struct Refusal {
     status: StatusCode,
     code: &'static str,
     sentence: Sentence,
-    /// Whether repeating it soon, as it is, may help and does no harm.
-    repeat: bool,
+    /// After how many seconds repeating it, as it is, may help and does no harm.
+    retry_after: Option<u64>,
+    /// Whether the connection ends with it: what follows could be read in two ways.
+    closes: bool,
     /// What is logged and told to nobody.
     cause: Option<Cause>,
 }
@@ -36,7 +44,7 @@ const INTERNAL: &str = "internal error";
 
 impl Refusal {
     fn of(status: StatusCode, code: &'static str, sentence: impl Into<Sentence>) -> Self {
-        Self { status, code, sentence: sentence.into(), repeat: false, cause: None }
+        Self { status, code, sentence: sentence.into(), retry_after: None, closes: false, cause: None }
     }
 
     /// Nothing but asking differently helps.
@@ -50,8 +58,18 @@ impl Refusal {
         Self::of(StatusCode::UNAUTHORIZED, "unauthenticated", sentence)
     }
 
+    /// A head that another reader on the way may have read otherwise.
+    pub(crate) fn two_readings(sentence: &'static str) -> Self {
+        Self { closes: true, ..Self::invalid(sentence) }
+    }
+
     pub(crate) fn forbidden(sentence: impl Into<Sentence>) -> Self {
         Self::of(StatusCode::FORBIDDEN, "forbidden", sentence)
+    }
+
+    /// Whether it is the key that is refused.
+    pub(crate) fn is_of_the_key(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
     }
 
     pub(crate) fn is_forbidden(&self) -> bool {
@@ -116,13 +134,20 @@ impl Refusal {
     }
 
     /// The answer to whoever asks whether anything can be done now.
+    /// It is asked again and again, by anybody: the log is for the write that failed.
     pub(crate) fn not_ready(fault: Fault) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, ..fault.into() }
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, cause: None, ..fault.into() }
     }
 
     /// Refused for now; nothing was done.
     fn busy(sentence: &'static str) -> Self {
-        Self { repeat: true, ..Self::of(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence) }
+        Self { retry_after: Some(1), ..Self::of(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence) }
+    }
+
+    pub(crate) fn too_many_at_once() -> Self {
+        Self::busy(
+            "this server works on as many requests as it may, and nothing was done; repeat in a moment",
+        )
     }
 
     pub(crate) fn stopping() -> Self {
@@ -133,7 +158,7 @@ impl Refusal {
     fn unrecorded() -> Self {
         let sentence = "no audit record can be written now, so nothing was done";
         let refused = Self::of(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", sentence);
-        Self { repeat: true, ..refused }
+        Self { retry_after: Some(1), ..refused }
     }
 
     fn conflict(code: &'static str, sentence: impl Into<Sentence>) -> Self {
@@ -163,12 +188,16 @@ impl Refusal {
         let body = serde_json::to_vec(&problem).expect("strings are JSON");
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
+        response.extensions_mut().insert(RefusedAs(self.code));
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.repeat {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.closes {
+            headers.insert(header::CONNECTION, head::CLOSE);
         }
         response
     }
@@ -211,7 +240,7 @@ impl From<Denied> for Refusal {
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Contended(_) => Self::conflict("conflict", fault.to_string()),
+            Fault::Contended(_) | Fault::Repeated => Self::conflict("conflict", fault.to_string()),
             Fault::Store(StoreError::Busy(_) | StoreError::Abandoned) => {
                 Self::busy("the database is busy, and nothing was done; repeat in a moment").because(fault)
             }
@@ -290,6 +319,20 @@ impl From<ApplicationError> for Refusal {
     }
 }
 
+impl From<RepeatError> for Refusal {
+    fn from(error: RepeatError) -> Self {
+        match error {
+            RepeatError::OtherRequest => {
+                Self::of(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch", error.to_string())
+            }
+            RepeatError::Gone => Self::of(StatusCode::GONE, "gone", error.to_string()),
+            RepeatError::Absent(absent) => absent.into(),
+            RepeatError::Denied(denied) => denied.into(),
+            RepeatError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
 impl From<KeyError> for Refusal {
     fn from(error: KeyError) -> Self {
         match error {
@@ -337,6 +380,16 @@ impl From<IdError> for Refusal {
 impl From<JsonError> for Refusal {
     fn from(error: JsonError) -> Self {
         Self::invalid(error.to_string())
+    }
+}
+
+impl From<TooOften> for Refusal {
+    fn from(TooOften(wait): TooOften) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let sentence =
+            "this came too often, and nothing was done; repeat it after the seconds in Retry-After";
+        let refused = Self::of(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", sentence);
+        Self { retry_after: Some(seconds.max(1)), ..refused }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::url::number;
 pub(crate) async fn create(ask: Ask<Access<Write>>) -> Answered {
     let new = NewCollection::settle(Draft::read_collection(&ask.body.document()?)?, ask.limits)?;
     let updated = ask.custodian.create(&ask.proof, new, ask.now).await?;
-    Ok(Answer::written(&updated))
+    Ok(Answer::written(&updated.summary, updated.version))
 }
 
 /// `GET …/secrets`: always an object, unlike the list of applications.
@@ -31,7 +31,7 @@ pub(crate) async fn list(ask: Ask<Access<List>>) -> Answered {
 /// `GET …/secrets/{id}`
 pub(crate) async fn show(ask: Ask<Within<List>>) -> Answered {
     let (collection, version) = ask.custodian.get(&ask.proof.access, &ask.proof.id, None).await?;
-    Ok(Answer::at_version(&collection, version))
+    Ok(Answer::at_version(&collection, ask.custodian.tag(version)))
 }
 
 /// `PUT …/secrets/{id}`: what SDKs before 1.12.0 send, masks and all.
@@ -51,7 +51,7 @@ pub(crate) async fn change(ask: Ask<Within<Write>>) -> Answered {
 async fn write(ask: &Ask<Within<Write>>, update: &Update) -> Answered {
     let Within { access, id } = &ask.proof;
     let updated = ask.custodian.update(access, id, update, ask.if_match, ask.now).await?;
-    Ok(Answer::written(&updated))
+    Ok(Answer::written(&updated.summary, updated.version))
 }
 
 /// `DELETE …/secrets/{id}`
@@ -79,7 +79,7 @@ pub(crate) async fn versions(ask: Ask<Within<List>>) -> Answered {
 pub(crate) async fn show_version(ask: Ask<Within<List>>) -> Answered {
     let version = number(ask.part("version")).ok_or_else(Refusal::no_version)?;
     let (collection, version) = ask.custodian.get(&ask.proof.access, &ask.proof.id, Some(version)).await?;
-    Ok(Answer::at_version(&collection, version))
+    Ok(Answer::at_version(&collection, ask.custodian.tag(version)))
 }
 
 /// `GET …/secrets/{id}/diff?from=&to=`
@@ -94,7 +94,7 @@ pub(crate) async fn rollback(ask: Ask<Within<Write>>) -> Answered {
     let Rollback { version: to } = Rollback::read(&ask.body)?;
     let Within { access, id } = &ask.proof;
     let updated = ask.custodian.rollback(access, id, to, ask.if_match, ask.now).await?;
-    Ok(Answer::written(&updated))
+    Ok(Answer::written(&updated.summary, updated.version))
 }
 
 /// `POST …/secrets/{id}/restore`
@@ -103,7 +103,7 @@ pub(crate) async fn restore(ask: Ask<Within<Write>>) -> Answered {
         return Err(Refusal::invalid("If-Match can name no version here: what is restored was deleted"));
     }
     let updated = ask.custodian.restore(&ask.proof.access, &ask.proof.id, ask.now).await?;
-    Ok(Answer::written(&updated))
+    Ok(Answer::written(&updated.summary, updated.version))
 }
 
 /// Which version is to be the newest again.

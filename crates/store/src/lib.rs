@@ -22,12 +22,13 @@ mod sqlite;
 mod statements;
 mod store;
 mod transaction;
+mod trial;
 mod value;
 
 pub use open::OpenError;
 pub use rows::{
     ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyRow, KeyringRow, RecordFilter, RecordRow,
-    SlotRow, VersionFace, VersionRow,
+    RepeatableRow, SlotRow, VersionFace, VersionRow,
 };
 pub use session::StoreError;
 pub use store::Store;

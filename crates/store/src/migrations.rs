@@ -31,6 +31,12 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0002.sql"),
         schema: include_str!("../migrations/0002.sqlite-schema.txt"),
     },
+    Migration {
+        number: 3,
+        oldest_reader: 3,
+        sql: include_str!("../migrations/0003.sql"),
+        schema: include_str!("../migrations/0003.sqlite-schema.txt"),
+    },
 ];
 
 /// Below this number a database comes from before the formats were settled, and nothing leads on from it.

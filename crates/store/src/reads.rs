@@ -4,8 +4,8 @@
 use strongroom_ledger::tree::Hash;
 
 use crate::rows::{
-    ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyringRow, RecordFilter, RecordRow, SlotRow,
-    VersionFace, VersionRow, read_leaf,
+    ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyringRow, RecordFilter, RecordRow,
+    RepeatableRow, SlotRow, VersionFace, VersionRow, read_leaf,
 };
 use crate::session::{Session, StoreError};
 use crate::statements;
@@ -76,6 +76,14 @@ impl Session {
     ) -> Result<Vec<KeyFound>, StoreError> {
         let values = values![ledger, after.unwrap_or_default(), limit];
         self.many(statements::KEYS, values, KeyFound::read).await
+    }
+
+    pub(crate) async fn repeatable(
+        &self,
+        ledger: u32,
+        name: &[u8; 32],
+    ) -> Result<Option<RepeatableRow>, StoreError> {
+        self.one(statements::REPEATABLE, values![ledger, &name[..]], RepeatableRow::read).await
     }
 
     pub(crate) async fn counters(
@@ -166,6 +174,20 @@ impl Session {
     ) -> Result<Option<(CollectionRow, Option<VersionFace>)>, StoreError> {
         let values = values![ledger, application, id, born];
         self.one(statements::BURIED_COLLECTION, values, |row| collection_and(row, VersionFace::read)).await
+    }
+
+    pub(crate) async fn face_of(
+        &self,
+        ledger: u32,
+        collection: &str,
+        version: u64,
+    ) -> Result<Option<(CollectionRow, VersionFace, Option<VersionFace>)>, StoreError> {
+        let read = |row: &mut Row| {
+            let (collection, current) = collection_and_face(row)?;
+            let version = if row.is_absent() { None } else { Some(VersionFace::read(row)?) };
+            Ok((collection, current, version))
+        };
+        self.one(statements::FACE_OF, values![ledger, collection, version], read).await
     }
 
     pub(crate) async fn collections(

@@ -132,6 +132,30 @@ impl RecordRow {
     }
 }
 
+/// What a request did that may be sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepeatableRow {
+    /// Which request it is.
+    pub name: [u8; 32],
+    /// What it asked for.
+    pub request: [u8; 32],
+    /// The place of the record that tells what it did.
+    pub record: u64,
+    /// When that was.
+    pub time: i64,
+    /// What binds all of this together.
+    pub mac: Vec<u8>,
+}
+
+impl RepeatableRow {
+    pub(crate) fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let mut mac =
+            || row.bytes()?.try_into().map_err(|_| StoreError::damaged("a MAC is not 32 bytes long"));
+        let (name, request) = (mac()?, mac()?);
+        Ok(Self { name, request, record: row.count()?, time: row.integer()?, mac: row.bytes()? })
+    }
+}
+
 /// Which records are asked for: all, or those about one application, one collection id, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RecordFilter<'a> {

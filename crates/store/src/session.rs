@@ -8,6 +8,7 @@ use crate::dialect::Dialect;
 use crate::open::OpenError;
 use crate::sqlite;
 use crate::transaction::CommitError;
+use crate::trial::Refusal;
 use crate::value::{Row, Value};
 
 /// What a driver said. For logs, by way of `source()`; it may name tables and columns, never what is in them.
@@ -108,6 +109,13 @@ impl Session {
     pub(crate) async fn schema_version(&self) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(connection) => connection.schema_version(),
+        }
+    }
+
+    /// Where it is noted why nothing could be written, as long as that is so.
+    pub(crate) fn refusal(&self) -> Refusal {
+        match self {
+            Self::Sqlite(connection) => connection.refusal(),
         }
     }
 

@@ -19,6 +19,7 @@ use crate::lock::{Hold, Lock};
 use crate::open::OpenError;
 use crate::session::{Failure, StoreError, cause};
 use crate::transaction::CommitError;
+use crate::trial::Refusal;
 use crate::value::{Row, Value};
 
 /// Below this, two connections could lose committed writes (the WAL-reset race).
@@ -28,7 +29,7 @@ const APPLICATION: i64 = 0x7374_726f;
 pub(crate) const MARK: &str = "PRAGMA application_id = 0x7374726f;";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than we have statements: each is compiled once.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 80;
 /// Pages in the log from which on it is written back when a store closes. Each process that opens the database reads the
 /// whole log first, and takes all of it for not yet written back: it would never be begun anew.
 const LARGE_LOG: i64 = 64;
@@ -134,6 +135,10 @@ impl Connection {
         rows.first_mut().ok_or_else(|| StoreError::damaged("its schema has no version"))?.count()
     }
 
+    pub(crate) fn refusal(&self) -> Refusal {
+        self.held().refusal.clone()
+    }
+
     pub(crate) fn write_back(&self) {
         self.held().write_back();
     }
@@ -175,6 +180,7 @@ struct Held {
     lost: Option<StoreError>,
     /// Shared by all connections of a store: whether the disk failed under one of them.
     disk: Arc<AtomicBool>,
+    refusal: Refusal,
 }
 
 impl Held {
@@ -221,7 +227,8 @@ impl Held {
     }
 
     fn with(connection: rusqlite::Connection, lock: Option<Lock>, disk: Arc<AtomicBool>) -> Self {
-        Self { connection: Some(connection), lock, in_transaction: false, lost: None, disk }
+        let connection = Some(connection);
+        Self { connection, lock, in_transaction: false, lost: None, disk, refusal: Refusal::default() }
     }
 
     fn run<T>(
@@ -263,6 +270,7 @@ impl Held {
         match self.tell("COMMIT") {
             Ok(()) => {
                 self.in_transaction = false;
+                self.refusal.clear();
                 Ok(())
             }
             // The log may hold all of it, and may be read again at the next start.
@@ -353,6 +361,9 @@ impl Held {
             self.stop(&error);
         }
         let failure = classify(error);
+        if let Failure::Store(error @ (StoreError::DiskFull(_) | StoreError::ReadOnly(_))) = &failure {
+            self.refusal.note(error);
+        }
         if let Failure::Store(error) = &failure
             && self.in_transaction
             && self.connection.as_ref().is_none_or(rusqlite::Connection::is_autocommit)
@@ -886,6 +897,45 @@ mod tests {
             change.insert_head(&head()).await.expect("a head");
             change.commit().await.expect("there is room again");
             assert_eq!(store.head(1).await.expect("it still answers"), Some(head()));
+        });
+    }
+
+    #[test]
+    fn a_store_that_took_nothing_says_so_until_a_trial_succeeds() {
+        let (data, _folder) = made();
+        block_on(async {
+            let store = Store::open(data.path()).await.expect("our own store");
+            let written = async |ledger| {
+                let mut change = store.begin(ledger).await.expect("a change");
+                change.insert_head(&head()).await.expect("a head");
+                change.commit().await.is_ok()
+            };
+            let second = |second: i64| second * 1_000_000;
+            assert!(written(1).await);
+            let commits = store.commits();
+            store.takes_writes(second(1)).await.expect("all is well");
+            assert_eq!(store.commits(), commits, "nothing is written to find that out");
+
+            let (at, log) = replace_log(&data, "/dev/full");
+            store.takes_writes(second(2)).await.expect("nobody has noticed yet");
+            assert!(!written(2).await);
+            let full = async |now, tried: u64| {
+                let commits = store.commits();
+                let answer = store.takes_writes(now).await;
+                assert!(matches!(answer, Err(StoreError::DiskFull(_))), "{answer:?}");
+                assert_eq!(store.commits() - commits, tried, "at {now}");
+            };
+            full(second(3), 1).await;
+            for now in [second(3), second(3) + 999_999] {
+                full(now, 0).await;
+            }
+            full(second(4), 1).await;
+            put(log.as_raw_fd(), at);
+            full(second(4) + 1, 0).await;
+            store.takes_writes(second(5)).await.expect("there is room again, and it was tried");
+            let commits = store.commits();
+            store.takes_writes(second(5)).await.expect("all is well");
+            assert_eq!(store.commits(), commits);
         });
     }
 

@@ -73,6 +73,16 @@ statements! {
     NOTE_KEY_USE = "INSERT INTO key_uses (ledger, id, last_used_at) VALUES ($1, $2, $3) \
         ON CONFLICT (ledger, id) DO UPDATE SET last_used_at = $3 WHERE key_uses.last_used_at < $3";
 
+    // Requests that may be sent again, and trials of the database.
+    REPEATABLE = "SELECT name, request, record, time, mac FROM repeatables WHERE ledger = $1 AND name = $2";
+    INSERT_REPEATABLE = "INSERT INTO repeatables (ledger, name, request, record, time, mac) \
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    REMOVE_REPEATABLE = "DELETE FROM repeatables WHERE ledger = $1 AND name = $2";
+    REMOVE_OLD_REPEATABLES = "DELETE FROM repeatables WHERE ledger = $1 AND name IN \
+        (SELECT name FROM repeatables WHERE ledger = $1 AND time < $2 ORDER BY time LIMIT $3)";
+    TRY_TO_WRITE = "INSERT INTO trials (ledger, number) VALUES ($1, 1) \
+        ON CONFLICT (ledger) DO UPDATE SET number = trials.number + 1";
+
     // Applications.
     APPLICATION = "SELECT id, tombstone, born, created_at, updated_at, deleted_at, face FROM applications \
         WHERE ledger = $1 AND id = $2 AND tombstone = ''";
@@ -125,6 +135,14 @@ statements! {
         FROM collections c LEFT JOIN versions v \
         ON v.ledger = $1 AND v.collection = c.born AND v.version = c.version \
         WHERE c.ledger = $1 AND c.application = $2 AND c.id = $3 AND c.tombstone = $4";
+    FACE_OF = "SELECT c.application, c.id, c.tombstone, c.born, c.created_at, c.updated_at, c.deleted_at, \
+        c.epoch, c.version, c.oldest_version, c.oldest_chain, c.key_version, c.wrapped_key, c.manifest, \
+        v.version, v.created_at, v.generation, v.face, v.contents_commitment, v.chain, \
+        w.version, w.created_at, w.generation, w.face, w.contents_commitment, w.chain \
+        FROM collections c LEFT JOIN versions v \
+        ON v.ledger = $1 AND v.collection = c.born AND v.version = c.version \
+        LEFT JOIN versions w ON w.ledger = $1 AND w.collection = c.born AND w.version = $3 \
+        WHERE c.ledger = $1 AND c.born = $2";
     BURIED_EPOCH = "SELECT epoch FROM collections WHERE ledger = $1 AND born = $2 AND tombstone = $2";
     LIVE_EPOCH = "SELECT epoch FROM collections WHERE ledger = $1 AND born = $2 AND tombstone = ''";
     INSERT_COLLECTION = "INSERT INTO collections \

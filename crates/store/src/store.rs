@@ -9,14 +9,18 @@ use crate::group::{Line, Turn};
 use crate::open::{self, OpenError};
 use crate::readers::{Reader, Readers};
 use crate::rows::{
-    ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyringRow, RecordFilter, RecordRow, SlotRow,
-    VersionFace, VersionRow,
+    ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyringRow, RecordFilter, RecordRow,
+    RepeatableRow, SlotRow, VersionFace, VersionRow,
 };
 use crate::session::{Session, StoreError};
 use crate::transaction::{CommitError, Transaction};
+use crate::trial::Trials;
 
 /// The ledger that holds the instance and its keys.
 const INSTANCE_LEDGER: u32 = 0;
+
+/// So many rows are removed in one change.
+const AT_ONCE: u32 = 1000;
 
 /// An open database of ours. Dropping it lets the database go soon; [`Store::close`] waits until it is gone.
 ///
@@ -30,6 +34,7 @@ pub struct Store {
     // Dropped before the line, which has the lock of the folder.
     readers: Readers,
     line: Line,
+    trials: Trials,
 }
 
 /// What answers a read.
@@ -65,7 +70,8 @@ impl Store {
     /// beside.
     pub async fn open_serving(folder: &Path, readers: usize) -> Result<Self, OpenError> {
         let (session, readers) = open::open_serving(folder, readers).await?;
-        Ok(Self { readers: Readers::new(readers), line: Line::watchful(session) })
+        let trials = Trials::of(session.refusal());
+        Ok(Self { readers: Readers::new(readers), line: Line::watchful(session), trials })
     }
 
     /// Makes a store that lives in memory and dies with this value: for tests.
@@ -100,6 +106,16 @@ impl Store {
     /// commit.
     pub fn commits(&self) -> u64 {
         self.line.commits()
+    }
+
+    /// Whether the database takes what is written, as far as is known. After it did not, for want of room or because it
+    /// is read-only, this tries it by a small change, once a second at most, whoever asks.
+    pub async fn takes_writes(&self, now: i64) -> Result<(), StoreError> {
+        match self.trials.due(now) {
+            Some(Ok(())) => sure(self.begin(INSTANCE_LEDGER).await?.try_to_write().await),
+            Some(Err(refused)) => Err(refused),
+            None => Ok(()),
+        }
     }
 
     /// Holds all tables and indexes against each other: an index that lacks a row hides it from every question
@@ -181,9 +197,30 @@ impl Store {
         for (id, used_at) in uses {
             change.note_key_use(id, *used_at).await?;
         }
-        match change.commit().await {
-            Ok(_) => Ok(()),
-            Err(CommitError::Refused(error) | CommitError::Unknown(error)) => Err(error),
+        sure(change.commit().await.map(drop))
+    }
+
+    /// What the request of this name did, if it is known.
+    pub async fn repeatable(
+        &self,
+        ledger: u32,
+        name: &[u8; 32],
+    ) -> Result<Option<RepeatableRow>, StoreError> {
+        self.reading().await.repeatable(ledger, name).await
+    }
+
+    /// Forgets what requests did before `time`, so many at once that others need not wait for long.
+    pub async fn remove_repeatables(&self, ledger: u32, before: i64) -> Result<(), StoreError> {
+        loop {
+            let mut change = self.begin(ledger).await?;
+            let removed = change.remove_old_repeatables(before, AT_ONCE).await?;
+            if removed == 0 {
+                return Ok(());
+            }
+            sure(change.commit().await.map(drop))?;
+            if removed < u64::from(AT_ONCE) {
+                return Ok(());
+            }
         }
     }
 
@@ -306,6 +343,17 @@ impl Store {
         self.reading().await.version_of(ledger, collection, version).await
     }
 
+    /// The collection with this born id, be it live or buried, and what may be shown of its current version and of
+    /// another one; none of that when it never was or is not kept.
+    pub async fn face_of(
+        &self,
+        ledger: u32,
+        collection: &str,
+        version: u64,
+    ) -> Result<Option<(CollectionRow, VersionFace, Option<VersionFace>)>, StoreError> {
+        self.reading().await.face_of(ledger, collection, version).await
+    }
+
     /// All kept versions of the collection with this born id, oldest first, without their values.
     pub async fn versions(&self, ledger: u32, collection: &str) -> Result<Vec<VersionFace>, StoreError> {
         self.reading().await.versions(ledger, collection).await
@@ -322,8 +370,17 @@ impl Store {
     }
 }
 
+/// For changes of which nothing hangs: whether it was made, or else why nobody can count on it.
+fn sure(outcome: Result<(), CommitError>) -> Result<(), StoreError> {
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(CommitError::Refused(error) | CommitError::Unknown(error)) => Err(error),
+    }
+}
+
 impl From<Session> for Store {
     fn from(session: Session) -> Self {
-        Self { readers: Readers::new(Vec::new()), line: Line::new(session) }
+        let trials = Trials::of(session.refusal());
+        Self { readers: Readers::new(Vec::new()), line: Line::new(session), trials }
     }
 }

@@ -6,8 +6,8 @@ use strongroom_ledger::tree::Frontier;
 
 use crate::group::Turn;
 use crate::rows::{
-    ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyRow, KeyringRow, RecordRow, SlotRow,
-    VersionFace, VersionRow,
+    ApplicationRow, CollectionRow, Head, InstanceRow, KeyFound, KeyRow, KeyringRow, RecordRow, RepeatableRow,
+    SlotRow, VersionFace, VersionRow,
 };
 use crate::session::{Failure, Session, StoreError};
 use crate::statements;
@@ -82,6 +82,13 @@ impl<'a> Transaction<'a> {
         self.start()?;
         let key = self.session().key(self.ledger, id).await?;
         Ok(self.done(key))
+    }
+
+    /// What the request of this name did, if it is known.
+    pub async fn repeatable(&mut self, name: &[u8; 32]) -> Result<Option<RepeatableRow>, StoreError> {
+        self.start()?;
+        let repeatable = self.session().repeatable(self.ledger, name).await?;
+        Ok(self.done(repeatable))
     }
 
     /// The instance, in ledger 0; none until it was inserted.
@@ -243,6 +250,35 @@ impl<'a> Transaction<'a> {
             self.session().execute(statements::NOTE_KEY_USE, values![self.ledger, id, used_at]).await?;
         self.done(noted);
         Ok(())
+    }
+
+    /// Says what a request did. [`ChangeError::Exists`] when one of its name is known.
+    pub async fn insert_repeatable(&mut self, row: &RepeatableRow) -> Result<(), ChangeError> {
+        let RepeatableRow { name, request, record, time, mac } = row;
+        let values = values![self.ledger, &name[..], &request[..], *record, *time, mac.as_slice()];
+        self.insert(statements::INSERT_REPEATABLE, values).await
+    }
+
+    /// Forgets what the request of this name did.
+    pub async fn remove_repeatable(&mut self, name: &[u8; 32]) -> Result<(), ChangeError> {
+        self.execute(statements::REMOVE_REPEATABLE, values![self.ledger, &name[..]]).await.map(drop)
+    }
+
+    /// Forgets up to `limit` of those from before `time`, and says how many those were.
+    pub(crate) async fn remove_old_repeatables(&mut self, time: i64, limit: u32) -> Result<u64, StoreError> {
+        self.start()?;
+        let values = values![self.ledger, time, limit];
+        let removed = self.session().execute(statements::REMOVE_OLD_REPEATABLES, values).await?;
+        Ok(self.done(removed))
+    }
+
+    /// Changes what means nothing, and makes that durable.
+    pub(crate) async fn try_to_write(mut self) -> Result<(), CommitError> {
+        self.start().map_err(CommitError::Refused)?;
+        let tried = self.session().execute(statements::TRY_TO_WRITE, values![self.ledger]).await;
+        tried.map_err(|failure| CommitError::Refused(failure.into()))?;
+        self.done(());
+        self.commit().await.map(drop)
     }
 
     /// Inserts an application. [`ChangeError::Exists`] when a live one has its id.

@@ -85,6 +85,7 @@ fn clients_that_cannot_be_had_fail_the_run_and_silence_nobody() {
 fn want_clients(root: &Path, venv: &str) {
     write(&root.join("crates/cli/tests/clients/releases.txt"), "1.0.0\n");
     write(&root.join("crates/cli/tests/clients/requirements.txt"), "requests==1\n");
+    write(&root.join("crates/cli/tests/clients/schemathesis.txt"), "schemathesis==1\n");
     let script = format!(
         "#!/bin/sh
 case \"$2\" in

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::RangedU64ValueParser;
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -24,4 +25,19 @@ pub(crate) struct Serve {
     /// Other limits than the strongroom's own while it serves: default, nextmv or COUNTxBYTES.
     #[arg(long, value_name = "LIMITS")]
     pub(crate) limits: Option<String>,
+    /// How many requests of one API key are answered in a second, and five times as many at once; at most
+    /// 1000000, and 0 is no limit [default: 1000]
+    #[arg(long, value_name = "N", value_parser = rate())]
+    pub(crate) key_rate: Option<u32>,
+    /// How many requests without a valid key are answered in a second to one block of addresses (/24 of IPv4, /56 of
+    /// IPv6), and ten times as many at once; at most 1000000, and 0 is no limit [default: 20]
+    #[arg(long, value_name = "N", value_parser = rate())]
+    pub(crate) address_rate: Option<u32>,
+    /// A proxy, or a net of them, whose X-Forwarded-For is believed; may be given several times.
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) trusted_proxy: Vec<String>,
+}
+
+fn rate() -> RangedU64ValueParser<u32> {
+    RangedU64ValueParser::new().range(0..=1_000_000)
 }

@@ -1,11 +1,11 @@
 //! `serve`: one data folder over HTTP, until somebody asks it to stop. What is answered is crate `server`; here it is
 //! opened, bound, announced and looked after.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use strongroom_custody::{Custodian, Manage};
@@ -14,7 +14,7 @@ use strongroom_server::listen::{self, Listener, may_be_plain};
 use strongroom_server::stop::Stop;
 use strongroom_server::tls::self_signed::{self, SelfSigned};
 use strongroom_server::tls::{Tls, TlsFiles};
-use strongroom_server::{Options, app};
+use strongroom_server::{IpNet, Options, app};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -45,14 +45,39 @@ pub(super) fn act(settings: &Settings<'_>, typed: Serve) -> Result<()> {
         .into());
     }
     let limits = typed.limits.as_deref().map(Limits::parse).transpose().map_err(Usage::of)?;
-    let options =
-        Options { clock: now, random, app_creation: !typed.no_app_creation, bodies: Options::BODIES };
+    let proxies: Vec<IpNet> =
+        typed.trusted_proxy.iter().map(|text| parse_net(text)).collect::<Result<_>>()?;
+    let options = Options {
+        app_creation: !typed.no_app_creation,
+        key_rate: typed.key_rate.unwrap_or(Options::KEY_RATE),
+        address_rate: typed.address_rate.unwrap_or(Options::ADDRESS_RATE),
+        trusted_proxies: proxies.leak(),
+        ..Options::new(now, steady, random)
+    };
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let runtime = runtime(cores)?;
     let served = runtime.block_on(serve(&data, address, certificate, options, limits, cores));
     // Whatever still runs holds nothing that is not durable.
     runtime.shutdown_background();
     served
+}
+
+/// An address alone is a net of its own.
+fn parse_net(text: &str) -> Result<IpNet> {
+    let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(|address| address.to_canonical().into()));
+    // Whoever trusts everybody would let each stranger choose an address.
+    let net = net.ok().filter(|net: &IpNet| net.prefix_len() > 0 && !is_mapped(net));
+    Ok(net.ok_or_else(|| {
+        Usage::about(
+            "--trusted-proxy",
+            "takes an address or a net, for example 10.0.0.7, 10.0.0.0/8 or fd00::/8",
+        )
+    })?)
+}
+
+/// An IPv4 net in the clothes of IPv6: addresses are compared as what they are.
+fn is_mapped(net: &IpNet) -> bool {
+    matches!(net, IpNet::V6(net) if net.addr().to_ipv4_mapped().is_some())
 }
 
 /// Where the certificate comes from.
@@ -106,7 +131,8 @@ async fn serve(
     let router = app(Arc::clone(&custodian), options);
     let scheme = if tls.is_some() { "https" } else { "http" };
     eprintln!("listening on {scheme}://{authority}");
-    listener.serve(router, tls, listen::Limits::default(), stop).await;
+    let patience = listen::Limits { trusted_proxies: options.trusted_proxies, ..listen::Limits::default() };
+    listener.serve(router, tls, patience, stop).await;
     if let Some(following) = following {
         following.abort();
     }
@@ -158,6 +184,12 @@ fn runtime(cores: usize) -> Result<Runtime> {
 
 fn random() -> [u8; 16] {
     strongroom_seal::random::bytes().expect("it gave random bytes when this strongroom was unlocked")
+}
+
+/// How long this process has served.
+fn steady() -> Duration {
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    BEGUN.get_or_init(Instant::now).elapsed()
 }
 
 /// As clients may call it: a certificate of our own is for this address, and an address that stands for all is none.
@@ -213,7 +245,7 @@ async fn look_after(custodian: Arc<Custodian>) {
     loop {
         rounds.tick().await;
         note_uses(&custodian).await;
-        custodian.tend().await;
+        custodian.tend(now()).await;
     }
 }
 

@@ -1,6 +1,8 @@
 //! Marked values go in by every door; then everything that lies or was said anywhere is searched for them, in the forms in
 //! which values leak. The same search finds what was planted, or its silence would mean nothing.
 
+mod served;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

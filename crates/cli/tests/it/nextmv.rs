@@ -2,7 +2,7 @@
 //! strongroom. What a client is told is checked by its script, what is stored by us, byte for byte, through the strongroom
 //! embedded beside the server. Deliberately not the contract case by case: that is `contract/`.
 
-mod clients;
+pub(crate) mod clients;
 mod command_line;
 mod proof;
 mod report;

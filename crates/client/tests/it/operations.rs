@@ -37,6 +37,9 @@ fn check_with<T>(
     assert_eq!(asked.header("user-agent"), Some(concat!("strongroom/", env!("CARGO_PKG_VERSION"))));
     assert_eq!(asked.header("content-type"), (!body.is_empty()).then_some("application/json"));
     assert_eq!(asked.header("if-match"), if_match);
+    let takes_key = !line.starts_with("GET ")
+        && !["/deliveries", "/end", "/v1/keys"].iter().any(|part| line.contains(part));
+    assert_eq!(asked.header("idempotency-key").is_some(), takes_key, "{line}");
     assert!(asked.header("transfer-encoding").is_none() && asked.header("expect").is_none());
     result.expect(line)
 }

@@ -16,6 +16,11 @@ fn delete(client: &Client) -> ClientError {
     client.delete(&app(), &id(), Some(1)).expect_err("refused")
 }
 
+/// It is never sent a second time.
+fn reveal(client: &Client) -> ClientError {
+    client.reveal(&app(), &id(), None).map(|_| ()).expect_err("refused")
+}
+
 #[test]
 fn a_refusal_says_what_the_strongroom_said() {
     for (status, code) in [
@@ -34,7 +39,7 @@ fn a_refusal_says_what_the_strongroom_said() {
         (503, "busy"),
         (503, "audit_unavailable"),
     ] {
-        let error = refused(refusal(status, code), delete);
+        let error = refused(refusal(status, code), reveal);
         assert_eq!(
             error,
             ClientError::Refused {
@@ -50,7 +55,7 @@ fn a_refusal_says_what_the_strongroom_said() {
 
 #[test]
 fn a_strongroom_that_does_not_know_the_outcome_is_understood() {
-    let error = refused(refusal(503, "outcome_unknown"), delete);
+    let error = refused(refusal(503, "outcome_unknown"), reveal);
     let reason = "no, because of outcome_unknown".to_owned();
     assert_eq!(error, ClientError::OutcomeUnknown { reason, request_id: Some("0a1b".into()) });
     let text = error.to_string();

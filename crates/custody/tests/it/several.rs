@@ -1,14 +1,17 @@
 //! Several at once on one folder, each with a connection and a runtime of its own, as processes have.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use strongroom_custody::{Absent, CreateError, ReadError, UpdateError};
+use strongroom_custody::{Absent, CreateError, ReadError, UpdateError, Updated};
 
-use crate::block_on;
-use crate::strongroom::{Folder, WIDE, operate, rename};
+use crate::strongroom::{Folder, WIDE, operate, pairs, rename};
+use crate::{all, block_on};
+
+type Written = Result<Updated, UpdateError>;
 
 const UPDATES: u32 = 40;
 /// So many versions before they begin that old ones are destroyed while they work.
@@ -107,6 +110,33 @@ async fn list_versions(folder: &Folder, together: &Barrier, writing: &AtomicUsiz
         let (first, last) = (versions[0], versions[versions.len() - 1]);
         assert!(versions.iter().copied().eq(first..=last), "{versions:?}");
     }
+}
+
+#[test]
+fn who_looked_too_early_merges_again_unless_they_named_a_version() {
+    let (folder, room) = block_on(Folder::founded(WIDE));
+    block_on(async {
+        room.create("app", "c", &[("env:A", "0"), ("env:B", "0"), ("env:C", "0")]).await.expect("created");
+        room.custodian.close().await;
+        // Reads see what is committed, so all but the first look at what is about to be written over.
+        let room = folder.open_serving().await;
+        let set = |place: &'static str, if_match| {
+            let room = &room;
+            Box::pin(async move { room.update_from("app", "c", if_match, &operate(&[(place, "1")])).await })
+                as Pin<Box<dyn Future<Output = _>>>
+        };
+        let written: Vec<Written> =
+            all(["=env:A", "=env:B", "=env:C"].map(|place| set(place, None)).into()).await;
+        let written: Vec<u64> = written.into_iter().map(|made| made.expect("merged again").version).collect();
+        assert_eq!(written, [2, 3, 4]);
+        let expected = pairs(&[("env:A", "1"), ("env:B", "1"), ("env:C", "1")]);
+        assert_eq!(room.deliver("app", "c", None).await.expect("values"), expected);
+
+        let written: Vec<Written> =
+            all(["=env:A", "=env:B", "=env:C"].map(|place| set(place, Some(4))).into()).await;
+        let refused = |made: &Written| matches!(made, Err(UpdateError::NotAtVersion { current, .. }) if current.version == 5);
+        assert!(written[0].is_ok() && refused(&written[1]) && refused(&written[2]), "{written:?}");
+    });
 }
 
 #[test]

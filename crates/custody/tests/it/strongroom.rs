@@ -107,6 +107,7 @@ impl Strongroom {
         update: &Update,
     ) -> Result<Updated, UpdateError> {
         let access = self.access::<Write>(application);
+        let if_match = if_match.map(|version| self.custodian.tag(version));
         self.custodian.update(&access, &collection(id), update, if_match, self.now()).await
     }
 
@@ -217,10 +218,10 @@ impl Folder {
         (folder, room)
     }
 
-    /// A strongroom as the first schema left it: application `app`, collection `c` with the versions `A=one` and `A=two`.
-    pub(crate) fn of_the_first_schema() -> Self {
+    /// A strongroom as an earlier schema left it: application `app`, collection `c` with the versions `A=one` and `A=two`.
+    pub(crate) fn of_schema(number: u32) -> Self {
         let folder = Self::empty();
-        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-1");
+        let kept = fixtures(number);
         let keys = folder.root.path().join("keys");
         DirBuilder::new().mode(0o700).create(&keys).expect("our own folder");
         for (from, to) in [("strongroom.db", folder.data()), ("root.key", keys)] {
@@ -271,6 +272,13 @@ impl Folder {
         Strongroom { custodian, owner: Caller::owner(1000), seconds: Cell::new(1_000_000) }
     }
 
+    /// The same, as a server does.
+    pub(crate) async fn open_serving(&self) -> Strongroom {
+        let store = Store::open_serving(&self.data(), 2).await.expect("a store");
+        let custodian = Custodian::unlock(store, &self.read_key()).await.expect("unlocked");
+        Strongroom { custodian, owner: Caller::owner(1000), seconds: Cell::new(1_000_000) }
+    }
+
     /// Somebody else's connection to the database file; no constraint that could be switched off holds them.
     pub(crate) fn connect(&self) -> rusqlite::Connection {
         let connection =
@@ -283,6 +291,11 @@ impl Folder {
     pub(crate) fn tamper(&self, sql: &str) {
         self.connect().execute_batch(sql).expect(sql);
     }
+}
+
+/// What is kept of the time when this schema was the newest.
+pub(crate) fn fixtures(schema: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/schema-{schema}"))
 }
 
 pub(crate) fn at(second: i64) -> Timestamp {

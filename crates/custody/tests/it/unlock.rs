@@ -1,11 +1,13 @@
 //! Unlocking: with the right key everything is there again, and with another one it is said which is needed.
 
-use strongroom_custody::{Custodian, UnlockError};
-use strongroom_secrets::{Actions, Expiry, NewKey};
+use std::fs;
+
+use strongroom_custody::{Custodian, Repeated, UnlockError, Write};
+use strongroom_secrets::{Actions, Expiry, NewKey, Token};
 use strongroom_store::Store;
 
 use crate::block_on;
-use crate::strongroom::{Folder, WIDE, pairs};
+use crate::strongroom::{Folder, Strongroom, WIDE, app, collection, fixtures, pairs, rename};
 
 #[test]
 fn what_was_written_is_there_after_unlocking_again() {
@@ -80,12 +82,9 @@ fn altered_keys_do_not_unlock() {
 #[test]
 fn a_strongroom_of_the_first_schema_opens_and_gets_what_keys_need() {
     block_on(async {
-        let folder = Folder::of_the_first_schema();
+        let folder = Folder::of_schema(1);
         let room = folder.open().await;
-        for (version, value) in [(1, "one"), (2, "two")] {
-            let delivered = room.deliver("app", "c", Some(version)).await.expect("values");
-            assert_eq!(delivered, pairs(&[("env:A", value)]));
-        }
+        check_contents(&room).await;
         let new = NewKey {
             name: "k".into(),
             can: Actions::ALL,
@@ -101,4 +100,37 @@ fn a_strongroom_of_the_first_schema_opens_and_gets_what_keys_need() {
         room.custodian.authenticate(&token, room.now()).await.expect("the key that was made");
         room.verify().await.expect("all in order");
     });
+}
+
+/// Made by the program when its second schema was the newest, before a request could be repeated. A token lies beside it.
+#[test]
+fn a_strongroom_of_the_second_schema_opens_and_gets_what_requests_need() {
+    block_on(async {
+        let folder = Folder::of_schema(2);
+        let room = folder.open().await;
+        check_contents(&room).await;
+        let token = fs::read_to_string(fixtures(2).join("key.token")).expect("a token kept beside the tests");
+        let token = Token::parse(&token).expect("a token");
+        let caller = room.custodian.authenticate(&token, room.now()).await.expect("the key of then");
+        let request = |room: &Strongroom| room.custodian.repeatable(&caller, "k", "PATCH", "/", None, b"{}");
+        let access = caller.access::<Write>(&app("app")).expect("its right").repeatable(request(&room));
+        let update = rename("n");
+        let (now, id) = (room.now(), collection("c"));
+        room.custodian.update(&access, &id, &update, None, now).await.expect("updated");
+        let told = room.custodian.repeated(&caller, &request(&room), now).await.expect("an answer");
+        room.custodian.close().await;
+
+        let room = folder.open().await;
+        let again = room.custodian.repeated(&caller, &request(&room), now).await.expect("an answer");
+        assert!(matches!(&again, Some(Repeated::Written { version: 3, .. })), "{again:?}");
+        assert_eq!(again, told, "by the key that was sealed then");
+        room.verify().await.expect("all in order");
+    });
+}
+
+async fn check_contents(room: &Strongroom) {
+    for (version, value) in [(1, "one"), (2, "two")] {
+        let delivered = room.deliver("app", "c", Some(version)).await.expect("values");
+        assert_eq!(delivered, pairs(&[("env:A", value)]));
+    }
 }

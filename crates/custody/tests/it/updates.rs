@@ -1,10 +1,10 @@
 //! Updates: merged, replaced, by operations; from an expected version; all or nothing.
 
-use strongroom_custody::UpdateError;
-use strongroom_secrets::{SetError, Update};
+use strongroom_custody::{UpdateError, Write};
+use strongroom_secrets::{SetError, Update, VersionTag};
 
 use crate::block_on;
-use crate::strongroom::{Strongroom, operate, pairs, place, rename, replace};
+use crate::strongroom::{Strongroom, collection, operate, pairs, place, rename, replace};
 
 fn texts(places: &[strongroom_secrets::Place]) -> Vec<String> {
     places.iter().map(ToString::to_string).collect()
@@ -119,10 +119,16 @@ fn an_update_from_an_expected_version_meets_that_version_or_nothing() {
         for expected in [0, 1, 3] {
             let error = room.update_from("app", "c", Some(expected), &operate(&[("=env:A", "x")])).await;
             let error = error.expect_err("another version");
-            let refused =
-                matches!(error, UpdateError::NotAtVersion { expected: e, current: 2 } if e == expected);
+            let tag = |version| VersionTag { version, generation: 1 };
+            let refused = matches!(error, UpdateError::NotAtVersion { expected: e, current } if e == tag(expected) && current == tag(2));
             assert!(refused, "{error:?}");
         }
+        let access = room.access::<Write>("app");
+        let restored = Some(VersionTag { version: 2, generation: 2 });
+        let error =
+            room.custodian.update(&access, &collection("c"), &rename("n"), restored, room.now()).await;
+        let error = error.expect_err("a version of another generation").to_string();
+        assert!(error.starts_with("the collection is at version 2, not 2.2: "), "{error}");
         assert_eq!(room.deliver("app", "c", None).await.expect("values"), pairs(&[("env:A", "2")]));
     });
 }

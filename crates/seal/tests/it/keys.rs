@@ -190,11 +190,55 @@ fn a_verifier_holds_for_exactly_its_key_and_its_secret() {
 fn a_new_keyring_lacks_nothing_and_its_verifiers_hold_when_it_is_opened_again() {
     let root = RootKey::random().expect("the system draws");
     let keyring = Keyring::random("instance").expect("the system draws");
-    assert!(!keyring.lacks_token());
+    assert!(keyring.is_complete());
     let verifier = keyring.token_verifier("q7h2m4k8x1c9", b"secret");
     let sealed = keyring.seal(&root, 1).expect("the system draws");
     let again = Keyring::open(&sealed, &root, "instance", 1).expect("its own root key");
     assert!(again.is_token("q7h2m4k8x1c9", b"secret", &verifier));
+}
+
+#[test]
+fn a_request_is_told_from_every_other() {
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let mac = |caller, name, method, target, if_match: Option<&str>, body: &[u8]| {
+        keyring.request_mac(caller, name, (method, target), if_match, body)
+    };
+    let one = mac("key:a", "1", "PATCH", "/v1/x?y=1", None, b"body");
+    assert!(one == mac("key:a", "1", "PATCH", "/v1/x?y=1", None, b"body"));
+    // Another name for the same, and the same name for another.
+    for (caller, name) in [("key:b", "1"), ("key:a", "2"), ("key:", "a1"), ("key:a1", "")] {
+        let other = mac(caller, name, "PATCH", "/v1/x?y=1", None, b"body");
+        assert!(other.name != one.name && other.request == one.request, "{caller} {name}");
+    }
+    let others = [
+        mac("key:a", "1", "PUT", "/v1/x?y=1", None, b"body"),
+        mac("key:a", "1", "PATCH", "/v1/x", None, b"body"),
+        mac("key:a", "1", "PATCH", "/v1/x?y=1b", None, b"ody"),
+        mac("key:a", "1", "PATCH", "/v1/x?y=1", Some(""), b"body"),
+        mac("key:a", "1", "PATCH", "/v1/x?y=1", Some("body"), b""),
+        mac("key:a", "1", "PATCH", "/v1/x?y=1", None, b"body "),
+    ];
+    for (at, other) in others.iter().enumerate() {
+        assert!(other.name == one.name && other.request != one.request, "{at}");
+        assert!(others[at + 1..].iter().all(|next| next != other), "{at}");
+    }
+    let elsewhere = Keyring::random("instance").expect("the system draws");
+    let other = elsewhere.request_mac("key:a", "1", ("PATCH", "/v1/x?y=1"), None, b"body");
+    assert!(other.name != one.name && other.request != one.request);
+}
+
+#[test]
+fn what_a_request_did_holds_for_exactly_that_request_record_and_time() {
+    let keyring = Keyring::random("instance").expect("the system draws");
+    let one = keyring.request_mac("key:a", "1", ("DELETE", "/v1/x"), None, b"");
+    let other = keyring.request_mac("key:a", "2", ("DELETE", "/v1/x"), None, b"");
+    let mac = keyring.deed_mac(&one, 7, -1);
+    assert!(keyring.is_deed(&one, 7, -1, &mac));
+    for (request, record, time) in [(&other, 7, -1), (&one, 8, -1), (&one, 7, 0)] {
+        assert!(!keyring.is_deed(request, record, time, &mac));
+    }
+    assert!(!keyring.is_deed(&one, 7, -1, &mac[..31]));
+    assert!(!keyring.is_deed(&one, 7, -1, b""));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! `tests/model-probes.jsonl` holds what `Secret`, `SecretsCollectionSummary` and `SecretsCollection` of the PyPI
 //! package `nextmv` 1.13.0 do with an input, one probe a line.
 
+mod corpus;
+
 use serde_json::Value;
 use strongroom_secrets::{
     Document, JsonError, JsonRule, Secret, SecretsCollection, SecretsCollectionSummary, Timestamp,

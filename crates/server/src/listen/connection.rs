@@ -6,11 +6,10 @@ use std::future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderValue, Version, header};
+use axum::http::{Version, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -24,9 +23,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tower::ServiceExt;
 
 use super::exchanges::{Exchange, Exchanges};
-use super::lent::lend;
+use super::lent::{Ended, lend};
 use super::sending::Sending;
-use super::{Limits, PeerAddress, Stage};
+use super::sips::Sips;
+use super::{FAREWELL, Limits, PeerAddress, Stage};
+use crate::fair::{Held, Places};
+use crate::head::CLOSE;
+use crate::metrics::{Connections, Over};
+use crate::source::{Block, is_trusted};
 use crate::tls::Tls;
 
 /// The head of a request: its line and all its headers.
@@ -44,6 +48,9 @@ pub(super) struct Door {
     limits: Limits,
     protocol: Builder<TokioExecutor>,
     stage: watch::Receiver<Stage>,
+    places: Places<Block>,
+    rests: Arc<Places<Block>>,
+    connections: Arc<Connections>,
 }
 
 impl Door {
@@ -53,15 +60,39 @@ impl Door {
         limits: Limits,
         stage: watch::Receiver<Stage>,
     ) -> Self {
-        Self { router, tls, limits, protocol: protocol(), stage }
+        Self {
+            router,
+            tls,
+            limits,
+            protocol: protocol(),
+            stage,
+            places: Places::new(limits.connections),
+            rests: Arc::new(Places::new(limits.rests)),
+            connections: Arc::default(),
+        }
     }
 
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
     }
 
+    pub(super) fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    /// A place among all connections, if there is one for this peer.
+    pub(super) fn place_for(&self, peer: SocketAddr) -> Option<Held<Block>> {
+        self.places.take(self.block_of(peer))
+    }
+
+    /// Whose share it is that a peer takes; a proxy is many.
+    fn block_of(&self, peer: SocketAddr) -> Option<Block> {
+        (!is_trusted(peer.ip(), self.limits.trusted_proxies)).then(|| Block::of(peer.ip()))
+    }
+
     /// Serves one connection to its end.
-    pub(super) async fn admit(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    pub(super) async fn admit(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, _place: Held<Block>) {
+        let _open = self.connections.open();
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%peer, %error, "answers may be delayed");
@@ -79,7 +110,10 @@ impl Door {
         match shaken {
             Ok(Ok(stream)) => self.converse(stream, peer).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS handshake"),
-            Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
+            Err(_) => {
+                self.connections.is_over(Over::Handshake);
+                tracing::debug!(%peer, "the TLS handshake took too long");
+            }
         }
     }
 
@@ -88,14 +122,14 @@ impl Door {
         let marker = exchanges.marker();
         let service = service_fn(|request: Request<Incoming>| {
             let exchange = marker.begin(request.version());
-            answer(self.router.clone(), request, peer, self.limits, self.stage.clone(), exchange)
+            self.answer(request, peer, exchange)
         });
-        let mut connection = pin!(self.protocol.serve_connection(TokioIo::new(stream), service));
+        let mut connection = pin!(self.protocol.serve_connection(TokioIo::new(Sips::new(stream)), service));
         let mut stage = self.stage.clone();
         let mut patience = self.limits.header;
         let mut asked_to_end = false;
         loop {
-            let waiting_since = exchanges.waiting_since();
+            let overdue = exchanges.overdue(&self.limits);
             select! {
                 biased;
                 ended = connection.as_mut() => {
@@ -115,10 +149,11 @@ impl Door {
                         patience = if exchanges.are_one_by_one() { self.limits.header } else { self.limits.quiet };
                     }
                 }
-                () = wait_too_long(waiting_since, self.limits.answer) => {
+                () = wait_until(overdue) => {
                     // Some of it may have been taken meanwhile.
-                    if exchanges.waiting_since().is_some_and(|since| since.elapsed() >= self.limits.answer) {
-                        tracing::debug!(%peer, "an answer was not taken");
+                    if exchanges.overdue(&self.limits).is_some_and(|overdue| overdue <= Instant::now()) {
+                        self.connections.is_over(Over::Answer);
+                        tracing::debug!(%peer, "an answer was not taken, or too slowly");
                         return;
                     }
                 }
@@ -126,12 +161,42 @@ impl Door {
                     if asked_to_end {
                         return;
                     }
+                    self.connections.is_over(Over::Request);
                     // A client that is about to ask learns that it must ask elsewhere.
                     asked_to_end = true;
-                    patience = self.limits.header;
+                    patience = FAREWELL.min(self.limits.header);
                     connection.as_mut().graceful_shutdown();
                 }
             }
+        }
+    }
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        exchange: Exchange,
+    ) -> impl Future<Output = Result<Response<Sending>, Infallible>> + use<> {
+        let (mut parts, body) = request.into_parts();
+        let (lent, rest) = lend(body, self.limits.body, self.stage.clone());
+        // Whoever expects to be asked for the body has sent none, and reading would ask.
+        let (expects, version) = (parts.headers.contains_key(header::EXPECT), parts.version);
+        parts.extensions.insert(PeerAddress(peer));
+        parts.extensions.insert(Arc::clone(&self.connections));
+        let (router, rests, patience) = (self.router.clone(), Arc::clone(&self.rests), self.limits.rest);
+        let block = self.block_of(peer);
+        async move {
+            let Ok(mut response) = router.oneshot(Request::from_parts(parts, lent)).await;
+            let ended =
+                if expects { rest.leave() } else { rest.discard(|| rests.take(block), patience).await };
+            let unread = match ended {
+                Ended::Whole => None,
+                Ended::Early(unread) if version == Version::HTTP_2 => unread,
+                Ended::Early(_) => {
+                    response.headers_mut().insert(header::CONNECTION, CLOSE);
+                    None
+                }
+            };
+            Ok(response.map(|body| Sending::new(body, exchange, unread)))
         }
     }
 }
@@ -155,33 +220,10 @@ fn protocol() -> Builder<TokioExecutor> {
     protocol
 }
 
-/// Returns when nothing of an answer has been taken for so long; never where no answer waits.
-async fn wait_too_long(since: Option<Instant>, patience: Duration) {
-    match since {
-        Some(since) => sleep_until(since + patience).await,
+/// Never returns where there is nothing to wait for.
+async fn wait_until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
         None => future::pending().await,
-    }
-}
-
-fn answer(
-    router: Router,
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    limits: Limits,
-    stage: watch::Receiver<Stage>,
-    exchange: Exchange,
-) -> impl Future<Output = Result<Response<Sending>, Infallible>> {
-    let (mut parts, body) = request.into_parts();
-    let (lent, rest) = lend(body, limits.body, stage);
-    // Whoever expects to be asked for the body has sent none, and reading would ask.
-    let (expects, version) = (parts.headers.contains_key(header::EXPECT), parts.version);
-    parts.extensions.insert(PeerAddress(peer));
-    async move {
-        let Ok(mut response) = router.oneshot(Request::from_parts(parts, lent)).await;
-        let whole = if expects { rest.is_empty() } else { rest.discard(limits.rest).await };
-        if !whole && version < Version::HTTP_2 {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        Ok(response.map(|body| Sending::new(body, exchange)))
     }
 }

@@ -1,11 +1,14 @@
-//! Which requests of one connection are under way, word of each beginning and end, and since when the peer has taken
-//! nothing of an answer. How long is too long is not said here.
+//! Which requests of one connection are under way, word of each beginning and end, and when a peer is too slow in taking
+//! an answer. How slow is too slow is not said here.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::http::Version;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+use super::Limits;
 
 /// The requests of one connection.
 #[derive(Debug)]
@@ -19,8 +22,26 @@ pub(super) struct Exchanges {
 struct Running {
     begun: u64,
     one_by_one: bool,
-    /// When something of its answer was taken last; none while there is no answer.
-    taken: BTreeMap<u64, Option<Instant>>,
+    /// What was taken of its answer; none while there is no answer.
+    taken: BTreeMap<u64, Option<Taken>>,
+}
+
+/// How much of an answer was taken.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    begun: Instant,
+    last: Instant,
+    bytes: u64,
+}
+
+impl Taken {
+    /// When patience is over if nothing more is taken: a while after the last piece, or when the average of all falls too
+    /// low, which is looked at after the same while.
+    fn overdue(&self, limits: &Limits) -> Instant {
+        let grace = limits.answer;
+        let enough = Duration::from_secs_f64(self.bytes as f64 / f64::from(limits.answer_rate.max(1)));
+        (self.last + grace).min(self.begun + grace.max(enough))
+    }
 }
 
 /// Marks where requests begin.
@@ -53,9 +74,9 @@ impl Exchanges {
         self.running.borrow().one_by_one
     }
 
-    /// Since when nothing was taken of the answer that waits longest; none where no answer waits.
-    pub(super) fn waiting_since(&self) -> Option<Instant> {
-        self.running.borrow().taken.values().flatten().min().copied()
+    /// When patience with the first of the answers is over; none where no answer waits.
+    pub(super) fn overdue(&self, limits: &Limits) -> Option<Instant> {
+        self.running.borrow().taken.values().flatten().map(|taken| taken.overdue(limits)).min()
     }
 
     /// Returns when a request began, had its answer or ended since the last time.
@@ -78,13 +99,19 @@ impl Marker {
 }
 
 impl Exchange {
-    /// There is an answer now, or the peer took a piece of it.
-    pub(super) fn note_progress(&self) {
-        let now = Instant::now();
+    /// There is an answer now, of which nothing is taken, or the peer took so much more of it.
+    pub(super) fn note_taken(&self, bytes: u64) {
+        let last = Instant::now();
         self.running.send_if_modified(|running| {
-            let before = running.taken.insert(self.number, Some(now));
+            let before = running.taken.get(&self.number).copied().flatten();
+            let taken = before.map_or(Taken { begun: last, last, bytes }, |before| Taken {
+                last,
+                bytes: before.bytes + bytes,
+                ..before
+            });
+            running.taken.insert(self.number, Some(taken));
             // Whoever waits for the rest to be taken looks at the time again; only the first time is news.
-            before.flatten().is_none()
+            before.is_none()
         });
     }
 }
@@ -101,19 +128,39 @@ impl Drop for Exchange {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     #[test]
-    fn an_answer_waits_from_when_a_piece_was_taken_last() {
+    fn an_answer_is_waited_for_from_when_a_piece_was_taken_last() {
+        let limits = Limits { answer: 30 * SECOND, answer_rate: 1, ..Limits::default() };
         let exchanges = Exchanges::new();
         let begin = || exchanges.marker().begin(Version::HTTP_2);
         let (first, second) = (begin(), begin());
-        assert_eq!(exchanges.waiting_since(), None, "there is no answer yet");
-        first.note_progress();
-        let begun = exchanges.waiting_since().expect("an answer waits");
-        second.note_progress();
-        assert_eq!(exchanges.waiting_since(), Some(begun), "the other one's progress is no help");
-        first.note_progress();
-        assert!(exchanges.waiting_since().expect("two answers wait") > begun);
+        assert_eq!(exchanges.overdue(&limits), None, "there is no answer yet");
+        first.note_taken(0);
+        let overdue = exchanges.overdue(&limits).expect("an answer waits");
+        second.note_taken(0);
+        assert_eq!(exchanges.overdue(&limits), Some(overdue), "the other one's progress is no help");
+        first.note_taken(1000);
+        assert!(exchanges.overdue(&limits).expect("two answers wait") > overdue);
         drop((first, second));
-        assert!(exchanges.none_running() && exchanges.waiting_since().is_none());
+        assert!(exchanges.none_running() && exchanges.overdue(&limits).is_none());
+    }
+
+    #[test]
+    fn a_peer_that_takes_little_by_little_has_no_more_time_than_one_that_takes_nothing() {
+        let limits = Limits { answer: 30 * SECOND, answer_rate: 1000, ..Limits::default() };
+        let begun = Instant::now();
+        let check = |last: u32, bytes, expected: u32| {
+            let taken = Taken { begun, last: begun + last * SECOND, bytes };
+            assert_eq!(taken.overdue(&limits), begun + expected * SECOND, "{bytes} until {last}");
+        };
+        check(0, 0, 30);
+        check(29, 29, 30);
+        check(29, 30_000, 30);
+        check(29, 31_000, 31);
+        check(40, 60_000, 60);
+        // Fast, and then not at all.
+        check(1, 1_000_000, 31);
     }
 }

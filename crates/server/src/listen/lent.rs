@@ -36,12 +36,15 @@ pub(super) struct Lent {
     /// None from its end on.
     body: Option<Incoming>,
     over: Pin<Box<dyn Future<Output = Cut> + Send>>,
-    rest: Rest,
+    left: Arc<Mutex<Left>>,
 }
 
 /// What comes back of it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Rest(Arc<Mutex<Left>>);
+#[derive(Debug)]
+pub(super) struct Rest {
+    left: Arc<Mutex<Left>>,
+    stage: watch::Receiver<Stage>,
+}
 
 #[derive(Debug, Default)]
 enum Left {
@@ -53,10 +56,10 @@ enum Left {
 
 /// Lends a body that must have arrived `patience` from now, and before the server's end.
 pub(super) fn lend(body: Incoming, patience: Duration, stage: watch::Receiver<Stage>) -> (Lent, Rest) {
-    let rest = Rest::default();
+    let left = Arc::<Mutex<Left>>::default();
     let body = Some(body).filter(|body| !body.is_end_stream());
-    let over = Box::pin(over(Instant::now() + patience, stage));
-    (Lent { body, over, rest: rest.clone() }, rest)
+    let over = Box::pin(over(Instant::now() + patience, stage.clone()));
+    (Lent { body, over, left: Arc::clone(&left) }, Rest { left, stage })
 }
 
 async fn over(deadline: Instant, mut stage: watch::Receiver<Stage>) -> Cut {
@@ -83,7 +86,7 @@ impl Body for Lent {
         }
         let cut = ready!(self.over.as_mut().poll(context));
         self.body = None;
-        self.rest.put(Left::Cut);
+        put(&self.left, Left::Cut);
         Poll::Ready(Some(Err(cut.into())))
     }
 
@@ -99,37 +102,56 @@ impl Body for Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         if let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) {
-            self.rest.put(Left::Unread(body));
+            put(&self.left, Left::Unread(body));
         }
     }
 }
 
 impl Rest {
-    /// Reads what is left and keeps none of it, for `patience` at most. Answers whether nothing is left.
-    pub(super) async fn discard(self, patience: Duration) -> bool {
+    /// Reads what is left and keeps none of it, for `patience` at most, not beyond the server's end, and only where
+    /// there is a place for it.
+    pub(super) async fn discard<P>(mut self, place: impl FnOnce() -> Option<P>, patience: Duration) -> Ended {
+        let mut body = match self.take() {
+            Left::Nothing => return Ended::Whole,
+            Left::Unread(body) => body,
+            Left::Cut => return Ended::Early(None),
+        };
+        let Some(_place) = place() else { return Ended::Early(Some(body)) };
+        let whole = select! {
+            biased;
+            whole = discard(&mut body, REST_BYTES, patience) => whole,
+            () = Stage::reached(&mut self.stage, Stage::Over) => false,
+        };
+        if whole { Ended::Whole } else { Ended::Early(Some(body)) }
+    }
+
+    /// Asks for nothing of what is left.
+    pub(super) fn leave(self) -> Ended {
         match self.take() {
-            Left::Nothing => true,
-            Left::Unread(body) => discard(body, REST_BYTES, patience).await,
-            Left::Cut => false,
+            Left::Nothing => Ended::Whole,
+            Left::Unread(body) => Ended::Early(Some(body)),
+            Left::Cut => Ended::Early(None),
         }
     }
 
-    /// Whether nothing is left; what is, is not asked for.
-    pub(super) fn is_empty(&self) -> bool {
-        matches!(self.take(), Left::Nothing)
-    }
-
-    fn put(&self, left: Left) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = left;
-    }
-
     fn take(&self) -> Left {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
+/// What became of a body.
+pub(super) enum Ended {
+    Whole,
+    /// With what nobody read of it.
+    Early(Option<Incoming>),
+}
+
+fn put(place: &Mutex<Left>, left: Left) {
+    *place.lock().unwrap_or_else(PoisonError::into_inner) = left;
+}
+
 /// One that is announced as too long is not begun: its client would not come to read either.
-async fn discard(mut body: impl Body + Unpin, most: u64, patience: Duration) -> bool {
+async fn discard(body: &mut (impl Body + Unpin), most: u64, patience: Duration) -> bool {
     if body.size_hint().lower() > most {
         return false;
     }
@@ -182,8 +204,12 @@ mod tests {
         block_on(async {
             for (bytes, whole) in [(0, true), (10, true), (11, false)] {
                 let body = || Full::new(Bytes::from(vec![b' '; bytes]));
-                assert_eq!(discard(body(), 10, HOUR).await, whole, "{bytes}, announced");
-                assert_eq!(discard(Unannounced(body()), 10, HOUR).await, whole, "{bytes}, not announced");
+                assert_eq!(discard(&mut body(), 10, HOUR).await, whole, "{bytes}, announced");
+                assert_eq!(
+                    discard(&mut Unannounced(body()), 10, HOUR).await,
+                    whole,
+                    "{bytes}, not announced"
+                );
             }
         });
     }
@@ -202,6 +228,6 @@ mod tests {
                 Poll::Pending
             }
         }
-        assert!(!block_on(async { discard(Never, 10, Duration::ZERO).await }));
+        assert!(!block_on(async { discard(&mut Never, 10, Duration::ZERO).await }));
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::Body as Answer;
 use bytes::{Buf, Bytes};
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::exchanges::Exchange;
 
@@ -20,12 +20,14 @@ pub(super) struct Sending {
     /// What was taken from the answer and not yet sent.
     ready: Bytes,
     exchange: Arc<Exchange>,
+    /// Of the request, over HTTP/2: letting go of it before the answer has left would cancel the stream, answer and all.
+    _unread: Option<Incoming>,
 }
 
 impl Sending {
-    pub(super) fn new(answer: Answer, exchange: Exchange) -> Self {
-        exchange.note_progress();
-        Self { answer, ready: Bytes::new(), exchange: Arc::new(exchange) }
+    pub(super) fn new(answer: Answer, exchange: Exchange, unread: Option<Incoming>) -> Self {
+        exchange.note_taken(0);
+        Self { answer, ready: Bytes::new(), exchange: Arc::new(exchange), _unread: unread }
     }
 
     fn piece(&mut self) -> Bytes {
@@ -84,6 +86,6 @@ impl AsRef<[u8]> for Piece {
 
 impl Drop for Piece {
     fn drop(&mut self) {
-        self.exchange.note_progress();
+        self.exchange.note_taken(self.bytes.len() as u64);
     }
 }

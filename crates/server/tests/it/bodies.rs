@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::Request;
@@ -154,7 +155,7 @@ fn nothing_is_recorded_of_a_delivery_that_there_is_no_room_for() {
     block_on(async {
         // Its own body fills the room.
         let body = r#"{"as":"run"}"#;
-        let served = Served::with(Options { bodies: 1000, ..OPTIONS }).await;
+        let served = Served::with(Options { bodies: 1000, patience: Duration::ZERO, ..OPTIONS }).await;
         let release = format!("{SECRETS}/c/deliveries");
         let answer = served.send(served.post(&release, &format!("{body:1000}"))).await;
         assert_eq!((answer.status, answer.code().as_str()), (503, "busy"));

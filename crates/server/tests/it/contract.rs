@@ -18,6 +18,8 @@ use case::{Case, Exchange, MARK};
 use expected::Known;
 use room::{Answer, Room, block_on};
 
+use crate::openapi::judge::{Sent, judge};
+
 macro_rules! folders {
     ($($folder:ident)*) => {
         /// The folders of cases, beside `given`: what others begin with.
@@ -30,7 +32,7 @@ macro_rules! folders {
     };
 }
 
-folders! { access applications create delete deliveries keys masks patch protocol put read versions }
+folders! { access applications create delete deliveries keys masks patch protocol put read repeat versions }
 
 #[test]
 fn every_case_is_told_and_every_beginning_is_used() {
@@ -190,6 +192,8 @@ impl Told {
         }
         wrong.extend(self.compare_body(&exchange.answer_body, &answer)?);
         wrong.extend(promises(exchange, &answer));
+        let sent = Sent { method: &exchange.method, path: &path, headers: &headers, body: &body };
+        wrong.extend(judge(&sent, &answer));
         Ok(if wrong.is_empty() { None } else { Some((wrong, answer)) })
     }
 
@@ -254,7 +258,8 @@ fn promises(exchange: &Exchange, answer: &Answer) -> Vec<String> {
     if header("strongroom-request-id").is_none_or(str::is_empty) {
         broken.push("every answer has a Strongroom-Request-Id".to_owned());
     }
-    if header("location").is_some() || (300..400).contains(&answer.status) {
+    let redirects = (300..400).contains(&answer.status) && answer.status != 304;
+    if header("location").is_some() || redirects {
         broken.push("no answer redirects: clients turn a redirected DELETE into a GET".to_owned());
     }
     if !answer.body.is_empty() && header("content-type") != Some("application/json") {

@@ -24,11 +24,14 @@ pub(crate) const SOON: Duration = Duration::from_millis(50);
 
 pub(crate) const PATIENT: Limits = Limits {
     connections: 64,
+    trusted_proxies: &[],
     handshake: HOUR,
     header: HOUR,
     body: HOUR,
     rest: HOUR,
+    rests: 64,
     answer: HOUR,
+    answer_rate: 0,
     quiet: HOUR,
     stop: HOUR,
 };
@@ -284,8 +287,51 @@ async fn an_answer_may_take_longer_than_any_patience_with_silence() {
 }
 
 #[tokio::test]
+async fn whoever_takes_its_answer_too_slowly_is_cut() {
+    let server = start(Limits { answer: SOON, answer_rate: u32::MAX, ..PATIENT }).await;
+    let mut stream = server.connect().await;
+    stream.write_all(ASK_LARGE).await.expect("the connection is open");
+    let (mut taken, mut piece) = (0, [0; 64]);
+    while let Ok(bytes @ 1..) = stream.read(&mut piece).await {
+        taken += bytes;
+    }
+    assert!(taken < LARGE);
+}
+
+#[tokio::test]
+async fn beyond_the_rests_that_are_thrown_away_at_once_none_is_waited_for() {
+    let server = start(Limits { rests: 1, ..PATIENT }).await;
+    let mut first = server.connect().await;
+    first.write_all(&post(1000, "", b"begun")).await.expect("the connection is open");
+    // Answered after the first was begun.
+    server.idle().await;
+    let mut second = server.connect().await;
+    second.write_all(&post(1000, "", b"begun")).await.expect("the connection is open");
+    let answer = String::from_utf8(read_rest(&mut second).await).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("connection: close"), "{answer}");
+    let answer = ask(&mut first, &[b' '; 995]).await;
+    assert!(answer.starts_with("HTTP/1.1 405 ") && !answer.contains("connection: close"), "{answer}");
+    // Given back.
+    assert!(ask(&mut first, &post(5, "", b"whole")).await.starts_with("HTTP/1.1 405 "));
+}
+
+#[tokio::test]
+async fn a_rest_that_is_awaited_when_the_server_ends_is_given_up() {
+    let server = start(Limits { stop: SOON, ..PATIENT }).await;
+    let mut stream = server.connect().await;
+    stream.write_all(&post(1000, "", b"begun")).await.expect("the connection is open");
+    // Answered after that was begun.
+    server.idle().await;
+    server.stopper.stop();
+    let answer = String::from_utf8(read_rest(&mut stream).await).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("connection: close"), "{answer}");
+    assert_eq!(server.report().await.cut, 0);
+}
+
+#[tokio::test]
 async fn one_connection_too_many_is_closed_at_once() {
-    let server = start(Limits { connections: 2, ..PATIENT }).await;
+    let trusted_proxies = vec!["127.0.0.1/32".parse().expect("a net")].leak();
+    let server = start(Limits { connections: 2, trusted_proxies, ..PATIENT }).await;
     let (first, mut second) = (server.idle().await, server.idle().await);
     assert!(read_rest(&mut server.connect().await).await.is_empty());
     drop(first);
@@ -297,6 +343,46 @@ async fn one_connection_too_many_is_closed_at_once() {
         }
     }
     ask(&mut second, ASK).await;
+}
+
+#[tokio::test]
+async fn one_address_block_does_not_keep_all_others_out() {
+    let server = start(Limits { connections: 8, ..PATIENT }).await;
+    let from = async |address: &str| {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind(format!("{address}:0").parse().expect("an address")).expect("all of 127.0.0.0/8 is here");
+        socket.connect(server.address).await.expect("the server accepts")
+    };
+    let mut greedy = Vec::new();
+    for address in ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"] {
+        let mut stream = from(address).await;
+        ask(&mut stream, ASK).await;
+        greedy.push(stream);
+    }
+    assert!(read_rest(&mut from("127.0.0.5").await).await.is_empty(), "half of all are taken");
+    for address in ["127.0.1.1", "127.0.1.2"] {
+        let mut stream = from(address).await;
+        ask(&mut stream, ASK).await;
+        greedy.push(stream);
+    }
+    assert!(read_rest(&mut from("127.0.1.3").await).await.is_empty(), "a quarter of all are theirs");
+    let mut newcomer = from("127.0.2.1").await;
+    ask(&mut newcomer, ASK).await;
+    for stream in &mut greedy {
+        ask(stream, ASK).await;
+    }
+}
+
+#[tokio::test]
+async fn connections_that_come_at_once_wait_to_be_accepted() {
+    let listener = Listener::bind("127.0.0.1:0".parse().expect("an address")).await.expect("a free port");
+    // Nobody accepts, so all of them wait; of one too many the system would take no notice.
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok();
+    let allowed = allowed.and_then(|text| text.trim().parse().ok()).unwrap_or(128).min(300);
+    let mut waiting = Vec::new();
+    for _ in 0..allowed {
+        waiting.push(TcpStream::connect(listener.address()).await.expect("it may wait"));
+    }
 }
 
 #[tokio::test]
@@ -551,6 +637,23 @@ mod http2 {
             if frame.kind == DATA {
                 break;
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_arrives_before_a_body_that_is_not_taken_is_reset() {
+        // A body that waits to be asked for, and one that would have to be thrown away where nothing more may be.
+        let expect = [&[0x00, 6], b"expect".as_slice(), &[12], b"100-continue"].concat();
+        for (rests, more) in [(64, expect), (0, Vec::new())] {
+            let server = start(Limits { rests, ..PATIENT }).await;
+            let mut client = Client::connect(&server).await;
+            let head = head("/");
+            let head = [&[0x83], &head[1..], &more].concat();
+            client.send(&frame(HEADERS, END_HEADERS, 1, &head)).await;
+            let answer = client.read_kind(HEADERS).await;
+            assert_ne!(answer.flags & END_STREAM, 0, "status 405 has no more to say");
+            let reset = client.read_kind(RST_STREAM).await;
+            assert_eq!((reset.stream, code(&reset)), (1, 0), "no error");
         }
     }
 

@@ -29,8 +29,12 @@ impl io::Write for Keep {
     }
 }
 
-/// What is logged, at every level, while the story is told.
 fn logged() -> String {
+    logged_while(story())
+}
+
+/// What is logged, at every level, while a story is told.
+pub(crate) fn logged_while(story: impl Future<Output = ()>) -> String {
     static BEGIN: Once = Once::new();
     BEGIN.call_once(|| {
         let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
@@ -38,7 +42,7 @@ fn logged() -> String {
         tracing::subscriber::set_global_default(log).expect("the only log of these tests");
     });
     KEPT.set(Some(Vec::new()));
-    block_on(story());
+    block_on(story);
     String::from_utf8(KEPT.take().unwrap_or_default()).expect("a log is text")
 }
 

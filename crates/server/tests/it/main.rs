@@ -3,9 +3,20 @@
 
 mod bodies;
 mod contract;
+mod corpus;
+mod injection;
+mod leaks;
+mod lifetimes;
+mod limits;
 mod listen;
 mod log;
+mod metrics;
+mod names;
+mod openapi;
 mod pages;
+mod proxies;
+mod rates;
+mod repeated;
 mod routing;
 mod served;
 mod strangers;

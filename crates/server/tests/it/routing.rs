@@ -214,9 +214,18 @@ fn what_would_be_promised_and_not_kept_is_refused() {
         }
         for row in ROUTES.iter().filter(|row| row.method != "GET") {
             let path = path(row.pattern, "app", "c");
-            let request = served.ask(row.method, &path).header("idempotency-key", "k");
-            let answer = served.send(request.body(Body::empty()).expect("a request")).await;
-            assert_eq!((answer.status, answer.code().as_str()), (400, "invalid"), "{} {path}", row.method);
+            for (key, is_kept) in [("k", row.repeatable), ("no key", false)] {
+                let request = served.ask(row.method, &path).header("if-match", "no version");
+                let request = request.header("idempotency-key", key).body(Body::empty());
+                let answer = served.send(request.expect("a request")).await;
+                assert_eq!(
+                    (answer.status, answer.code().as_str()),
+                    (400, "invalid"),
+                    "{} {path}",
+                    row.method
+                );
+                assert_eq!(answer.text.contains("Idempotency-Key"), !is_kept, "{} {path}", row.method);
+            }
         }
         assert_eq!(served.get(collection).await.header("etag"), "\"1\"", "nothing was changed");
     });

@@ -14,7 +14,7 @@ use strongroom_secrets::{Action, Actions, ApplicationId, Expiry, Limits, NewKey}
 use strongroom_server::{Options, app};
 use tower::ServiceExt;
 
-use crate::contract::room::{Room, now};
+use crate::contract::room::{Room, now, steady};
 
 /// A value, planted wherever one can be: it may leave by a delivery alone.
 pub(crate) const PLANTED: &str = "hunter2 in full";
@@ -49,8 +49,9 @@ impl Answer {
     }
 }
 
+/// Whoever tests how often somebody may ask says so.
 pub(crate) const OPTIONS: Options =
-    Options { clock: now, random: || [7; 16], app_creation: true, bodies: Options::BODIES };
+    Options { key_rate: 0, address_rate: 0, ..Options::new(now, steady, || [7; 16]) };
 
 impl Served {
     pub(crate) async fn new() -> Self {

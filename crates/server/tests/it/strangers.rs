@@ -1,6 +1,7 @@
 //! Every route, asked by everybody for what is theirs, what is somebody else's and what is not there. A stranger is told
 //! nothing: what is foreign and what is absent are the same bytes. And what a key is worth at the moment it is used.
 
+mod foreign;
 mod rows;
 mod world;
 
@@ -16,7 +17,9 @@ use strongroom_secrets::{
 use strongroom_server::{Needed, ROUTES};
 
 use crate::contract::room::{Answer, block_on, now, wait_until};
-use rows::{DELIVERIES, ROWS, Reach, Row, Thing};
+use crate::openapi::judge::{Sent, judge};
+pub(crate) use rows::{DELIVERIES, ROWS, filled};
+use rows::{Reach, Row, Thing};
 use world::{Holder, Who, World, new_key};
 
 #[test]
@@ -103,6 +106,9 @@ impl Matrix {
         };
         if answer.status != expected {
             say(format!("expected {expected}, found {answer:?}"));
+        }
+        for wrong in judge(&Sent { method: row.method, path: &path, headers: &[], body: &body }, &answer) {
+            say(wrong);
         }
         let challenge = answer.headers.get("www-authenticate").map(|value| value.as_bytes());
         if challenge != (expected == 401).then_some(b"Bearer".as_slice()) {

@@ -8,6 +8,7 @@ mod ledger;
 mod many;
 mod place;
 mod read;
+mod repeatables;
 mod restore;
 mod samples;
 mod tamper;

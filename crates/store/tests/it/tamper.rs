@@ -45,10 +45,10 @@ fn a_schema_from_another_time_is_refused_by_one_sentence() {
     let (data, path) = furnished();
     run(&path, "UPDATE layout SET number = 9, oldest_reader = 9");
     let error = block_on(Store::open(data.path())).err().expect("too new");
-    assert!(matches!(error, OpenError::NewerSchema { found: 9, known: 2 }));
+    assert!(matches!(error, OpenError::NewerSchema { found: 9, known: 3 }));
     assert_eq!(
         error.to_string(),
-        "the database has schema 9, and this program knows schemas up to 2: use a newer strongroom"
+        "the database has schema 9, and this program knows schemas up to 3: use a newer strongroom"
     );
     assert!(matches!(block_on(Store::create(data.path())).err(), Some(OpenError::NewerSchema { .. })));
 
@@ -56,7 +56,7 @@ fn a_schema_from_another_time_is_refused_by_one_sentence() {
     let error = block_on(Store::open(data.path())).err().expect("too old");
     assert!(matches!(error, OpenError::OlderSchema { found: 0 }), "{error:?}");
 
-    run(&path, "UPDATE layout SET number = 3, oldest_reader = 2");
+    run(&path, "UPDATE layout SET number = 4, oldest_reader = 3");
     let store = block_on(Store::open(data.path())).expect("newer, but made so that we may use it");
     assert!(block_on(store.application(1, "app")).expect("an answer").is_some());
 

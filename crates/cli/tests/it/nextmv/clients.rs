@@ -1,4 +1,4 @@
-//! Where the releases lie that the test command has put in place, and how one is started. Deliberately no download: a test
+//! Where the packages lie that the test command has put in place, and how one is started. Deliberately no download: a test
 //! reaches nothing but its own machine.
 
 use std::env;
@@ -7,24 +7,33 @@ use std::process::Command;
 
 use crate::room::Room;
 
-/// Set by the test command: a folder with `python`, an environment, and `nextmv-RELEASE` for each release.
+/// Set by the test command: a folder with `python`, an environment, `nextmv-RELEASE` for each release, and `schemathesis`.
 const VARIABLE: &str = "STRONGROOM_TEST_CLIENTS";
 
-/// What the unmodified package brings.
-pub(super) struct Client {
+/// What an unmodified package brings.
+pub(crate) struct Client {
     folder: PathBuf,
-    release: String,
+    package: PathBuf,
 }
 
 impl Client {
     pub(super) fn of(release: &str) -> Self {
+        Self::at(&format!("nextmv-{release}"))
+    }
+
+    /// What holds a server against its OpenAPI document.
+    pub(crate) fn schemathesis() -> Self {
+        Self::at("schemathesis")
+    }
+
+    fn at(name: &str) -> Self {
         let folder = env::var_os(VARIABLE).unwrap_or_else(|| {
-            panic!("{VARIABLE} is not set: `cargo xtask test` puts nextmv's releases in place and sets it")
+            panic!("{VARIABLE} is not set: `cargo xtask test` puts the clients in place and sets it")
         });
-        let client = Self { folder: folder.into(), release: release.to_owned() };
-        let package = client.package();
+        let folder = PathBuf::from(folder);
+        let package = folder.join(name);
         assert!(package.is_dir(), "{} is missing: run `cargo xtask test`", package.display());
-        client
+        Self { folder, package }
     }
 
     /// The SDK, used by a script.
@@ -34,10 +43,10 @@ impl Client {
         command
     }
 
-    /// The program `nextmv`, as it was installed.
-    pub(super) fn program(&self, room: &Room) -> Command {
+    /// A program of the package, as it was installed.
+    pub(crate) fn program(&self, room: &Room, name: &str) -> Command {
         let mut command = self.python(room);
-        command.arg(self.package().join("bin/nextmv"));
+        command.arg(self.package.join("bin").join(name));
         command
     }
 
@@ -48,11 +57,7 @@ impl Client {
         for variable in ["STRONGROOM_DATA", "STRONGROOM_APP"] {
             command.env_remove(variable);
         }
-        command.env("PYTHONPATH", self.package()).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUTF8", "1");
+        command.env("PYTHONPATH", &self.package).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUTF8", "1");
         command
-    }
-
-    fn package(&self) -> PathBuf {
-        self.folder.join(format!("nextmv-{}", self.release))
     }
 }

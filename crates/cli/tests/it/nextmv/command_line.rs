@@ -250,7 +250,7 @@ impl User {
     }
 
     fn say(&self, words: &[&str]) -> Said {
-        let mut command = self.client.program(&self.room);
+        let mut command = self.client.program(&self.room, "nextmv");
         command.args(words).env("REQUESTS_CA_BUNDLE", &self.told.certificate);
         feed(&mut command, b"")
     }

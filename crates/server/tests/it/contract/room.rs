@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -53,7 +54,9 @@ impl Room {
         let owner = Caller::owner(1000);
         let custodian = Custodian::found(store, &owner, setup, now()).await.expect("a new instance");
         let custodian = Arc::new(custodian.within(limits.unwrap_or(Limits::DEFAULT)));
-        let options = Options { clock: tick, random, app_creation, bodies: Options::BODIES };
+        // Nothing that is told here is about how often somebody may ask.
+        let options =
+            Options { app_creation, key_rate: 0, address_rate: 0, ..Options::new(tick, steady, random) };
         Self { router: app(Arc::clone(&custodian), options), custodian, owner }
     }
 
@@ -92,12 +95,18 @@ impl Room {
 
 /// Works on this thread alone: the clock of a room is the thread's.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(work)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.expect("a runtime").block_on(work)
 }
 
 /// What time it is in a room.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_micros(SECONDS.get() * 1_000_000)
+}
+
+/// How long it is since the room's day began.
+pub(crate) fn steady() -> Duration {
+    Duration::from_secs(u64::try_from(SECONDS.get() - BEGIN).expect("time goes on"))
 }
 
 /// Lets time pass, until what it is told.

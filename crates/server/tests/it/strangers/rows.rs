@@ -151,8 +151,10 @@ pub(crate) const ROWS: &[Row] = &[
         ..NOTHING
     },
     Row { pattern: "/v1/audit", reach: Reach::Filter, needs: &[Audit], ..NOTHING },
+    Row { pattern: "/metrics", needs: &[Audit], bound: 403, narrow: 403, ..NOTHING },
     Row { pattern: "/healthz", open: true, ..NOTHING },
     Row { pattern: "/readyz", open: true, ..NOTHING },
+    Row { pattern: "/openapi.json", open: true, ..NOTHING },
 ];
 
 impl Row {
@@ -197,4 +199,13 @@ impl Row {
         }
         (path, body)
     }
+}
+
+/// Path and body of a request about these, with a key's id that is nobody's.
+pub(crate) fn filled(row: &Row, app: &str, id: &str, receipt: &str) -> (String, String) {
+    let parts =
+        [("{app}", app), ("{id}", id), ("{version}", "1"), ("{key}", "000000000000"), ("{receipt}", receipt)];
+    let fill = |text: &str| parts.iter().fold(text.to_owned(), |text, (name, part)| text.replace(name, part));
+    let query = if row.pattern.ends_with("/diff") { "?from=1&to=1" } else { "" };
+    (fill(row.pattern) + query, fill(row.body))
 }
