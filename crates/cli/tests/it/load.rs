@@ -156,11 +156,12 @@ fn wait_for(happened: impl Fn() -> bool, what: &str) {
 /// The server's side of connections that are not over, whatever its process shows of itself (see proc(5)).
 fn open_connections(port: u16) -> usize {
     const LISTEN: &str = "0A";
-    const TIME_WAIT: &str = "06";
+    /// What the server has closed and the kernel keeps for a peer that has not.
+    const NOBODY: &str = "0";
     let table = fs::read_to_string("/proc/net/tcp").expect("Linux has one");
     let here = format!(":{port:04X}");
     let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
-    rows.filter(|row| row[1].ends_with(&here) && ![LISTEN, TIME_WAIT].contains(&row[3])).count()
+    rows.filter(|row| row[1].ends_with(&here) && row[3] != LISTEN && row[9] != NOBODY).count()
 }
 
 fn peak_memory(process: u32) -> u64 {
