@@ -1,5 +1,7 @@
 //! What a request is answered with when it succeeds. What every answer carries, whatever it says, is `envelope`.
 
+use std::fmt;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +21,6 @@ pub(crate) const VERSION: HeaderName = HeaderName::from_static("strongroom-versi
 pub(crate) type Answered = Result<Answer, Refusal>;
 
 /// An answer to be sent.
-#[derive(Debug)]
 pub(crate) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
@@ -102,6 +103,13 @@ fn number(number: u64) -> HeaderValue {
     HeaderValue::from(number)
 }
 
+/// Never its body, which may be plaintext.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.body));
@@ -120,5 +128,20 @@ struct Wiped {
 impl AsRef<[u8]> for Wiped {
     fn as_ref(&self) -> &[u8] {
         self.json.as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::budget::Budget;
+
+    #[test]
+    fn l_2_an_answer_with_plaintext_never_prints_it() {
+        let share = Budget::new(100, Duration::ZERO).share_of(None);
+        let answer = Answer::plaintext(Zeroizing::new("hunter2".to_owned()), share);
+        assert_eq!(format!("{answer:?}"), "Answer(200 OK, 7 bytes)");
     }
 }
